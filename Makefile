@@ -1,0 +1,32 @@
+.PHONY: up down test check fix gen bench lock
+SHARED ?= ../shared
+
+up:
+	@scripts/bootstrap run
+	@scripts/node-packages
+	@.venv/bin/pybernetes up $(ARGS)
+
+down:
+	@.venv/bin/pybernetes down
+
+test:
+	@scripts/bootstrap dev
+	@scripts/node-packages
+	@scripts/test $(ARGS)
+
+check:
+	@scripts/bootstrap dev
+	@scripts/check
+
+fix:
+	@scripts/bootstrap dev
+	@scripts/fix
+
+gen:
+	@scripts/bootstrap build
+	@.venv/bin/python tools/generate.py $(SHARED)/api-facts
+
+bench:
+	@scripts/bootstrap dev
+	@scripts/node-packages
+	@.venv/bin/python bench/run.py $(ARGS)

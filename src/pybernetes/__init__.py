@@ -1,0 +1,4 @@
+"""Kubernetes itself, in Python. ARCHITECTURE.md is the map."""
+
+KUBERNETES_VERSION = "v1.36.0"
+"""The upstream version whose behaviour is followed, as `/version` tells it."""
