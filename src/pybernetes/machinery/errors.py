@@ -204,7 +204,9 @@ def conflict(plural: str, group: str, name: str, why: str = MODIFIED) -> Conflic
 
 
 def forbidden(plural: str, group: str, name: str, why: str) -> Forbidden:
-    subject = f'{qualified(plural, group)} "{name}" is forbidden' if name else f"{qualified(plural, group)} is forbidden"
+    subject = (
+        f'{qualified(plural, group)} "{name}" is forbidden' if name else f"{qualified(plural, group)} is forbidden"
+    )
     if not plural:
         subject = "forbidden"
     return Forbidden(f"{subject}: {why}", _details(plural, group, name))
