@@ -219,8 +219,10 @@ def merged_types(facts: Facts) -> dict[str, Any]:
             extras = dict(extras)
             if "p" in flags:
                 extras["pointer"] = True
-            if "o" in flags or "z" in flags:
+            if "o" in flags:
                 extras["omitempty"] = True
+            if "z" in flags:
+                extras["omitzero"] = True
             fields[field] = [type_text, extras]
         merged[alias] = {**spec, "fields": fields}
     return merged

@@ -1,0 +1,290 @@
+"""Request bodies to documents: JSON, YAML or protobuf in; a checked and normalised document and warnings out.
+
+    bytes ── parse ──► plain JSON ── kind and version ──► types ── unknown and duplicate fields ──► Decoded
+
+Follows: apiserver pkg/endpoints/handlers/create.go, rest.go (transformDecodeError, summarizeData);
+apimachinery pkg/runtime/serializer/json/json.go; sigs.k8s.io/json and sigs.k8s.io/yaml for duplicates.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from json import JSONDecoder
+from typing import Any, Final
+
+import orjson
+import yaml
+
+from pybernetes.api import normalize, schema
+from pybernetes.api.registry import GroupVersion, Resource
+from pybernetes.machinery.errors import BadRequest, UnsupportedMediaType
+
+Json = dict[str, Any]
+
+JSON: Final = "application/json"
+YAML: Final = "application/yaml"
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
+
+IGNORE: Final = "Ignore"
+WARN: Final = "Warn"
+STRICT: Final = "Strict"
+
+_MAX_STRICT_ERRORS = 100
+"""More are cut off, as upstream's decoder does."""
+_SUMMARY_BYTES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A document that belongs to the caller. `warnings` become Warning headers."""
+
+    document: Json
+    warnings: Sequence[str] = field(default=())
+
+
+class ParseError(ValueError):
+    """The bytes are no JSON or YAML; the message is upstream's."""
+
+
+def media_type(content_type: str) -> str:
+    """The type without parameters; JSON when there is none."""
+    return content_type.partition(";")[0].strip().lower() or JSON
+
+
+def decode_body(data: bytes, content_type: str, expected: Resource | None, *, field_validation: str = WARN) -> Decoded:
+    """The object in a request body, checked against `expected`; any kind when that is None.
+
+    Raises:
+        BadRequest: it cannot be read, is of another kind, has a value of the wrong type or, under Strict, unknown or
+            duplicate fields.
+        UnsupportedMediaType: the content type is none of JSON, YAML and protobuf.
+    """
+    kind = media_type(content_type)
+    duplicates: Sequence[str] = ()
+    try:
+        if kind == JSON:
+            document = parse_json(data)
+            if field_validation != IGNORE:
+                duplicates = duplicate_fields(data, document)
+        elif kind == YAML:
+            document, duplicates = parse_yaml(data)
+        else:
+            raise UnsupportedMediaType(
+                "the body of the request was in an unknown format - accepted media types include: "
+                f"{JSON}, {YAML}, {PROTOBUF}"
+            )
+    except ParseError as error:
+        raise _unrecognized(expected, str(error), data) from None
+    if type(document) is not dict:
+        word = "array" if type(document) is list else type(document).__name__
+        text = (
+            f"couldn't get version/kind; json parse error: json: cannot unmarshal {word} into Go value of type struct "
+            '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+        )
+        raise _unrecognized(expected, text, data)
+    return check(document, expected, field_validation=field_validation, duplicates=duplicates)
+
+
+def check(
+    document: Json, expected: Resource | None, *, field_validation: str = WARN, duplicates: Sequence[str] = ()
+) -> Decoded:
+    """A parsed or patched document with kind, types and unknown fields checked, normalised.
+
+    Documents of custom resources keep everything; only their metadata is checked here.
+
+    Raises:
+        BadRequest: as `decode_body`.
+    """
+    kind = document.get("kind") or (expected.kind if expected else "")
+    api_version = document.get("apiVersion") or (expected.api_version if expected else "")
+    if not isinstance(kind, str) or not isinstance(api_version, str):
+        raise BadRequest("couldn't get version/kind; json parse error: apiVersion and kind must be text")
+    if expected is not None:
+        _check_kind(kind, api_version, expected)
+    alias = expected.type_alias if expected is not None else schema.alias_of(api_version, kind)
+    named = {**document, "kind": kind, "apiVersion": api_version}
+    dropped: list[str] = []
+    try:
+        found = normalize.normalize(named, alias, dropped) if alias else _custom(named, dropped)
+    except normalize.TypeMismatch as error:
+        raise BadRequest(_cannot_be_handled(kind, api_version, expected, str(error))) from None
+    if field_validation == IGNORE or not (dropped or duplicates):
+        return Decoded(found)
+    unknown = unknown_fields(named, alias) if dropped else []
+    complaints = [f'unknown field "{path}"' for path in unknown]
+    complaints += [text if text.startswith("line ") else f'duplicate field "{text}"' for text in duplicates]
+    complaints = complaints[:_MAX_STRICT_ERRORS]
+    if field_validation == STRICT and complaints:
+        text = f"strict decoding error: {', '.join(complaints)}"
+        raise BadRequest(_cannot_be_handled(kind, api_version, expected, text))
+    return Decoded(found, tuple(complaints))
+
+
+def unknown_fields(document: Json, alias: str) -> list[str]:
+    """Paths of what the type does not have; for custom resources only inside metadata."""
+    if alias:
+        return normalize.unknown_fields(document, alias)
+    return [f"metadata.{path}" for path in normalize.unknown_fields(document.get("metadata") or {}, _OBJECT_META)]
+
+
+_OBJECT_META = "meta.v1.ObjectMeta"
+
+
+def _custom(document: Json, dropped: list[str]) -> Json:
+    found = {"apiVersion": document["apiVersion"], "kind": document["kind"]}
+    if isinstance(document.get("metadata"), dict):
+        try:
+            found["metadata"] = normalize.normalize(document["metadata"], _OBJECT_META, dropped)
+        except normalize.TypeMismatch as error:
+            error.inside("", "metadata")
+            raise
+    return {**found, **{key: value for key, value in document.items() if key not in found}}
+
+
+def _check_kind(kind: str, api_version: str, expected: Resource) -> None:
+    if kind == expected.kind and api_version == expected.api_version:
+        return
+    if schema.alias_of(api_version, kind) or not expected.type_alias:
+        if api_version != expected.api_version:
+            raise BadRequest(
+                f"the API version in the data ({api_version}) does not match the expected API version "
+                f"({expected.api_version})"
+            )
+        package = schema.alias_of(api_version, kind).split(".", maxsplit=1)[0]
+        version = api_version.rpartition("/")[2]
+        text = f"converting ({version}.{kind}) to ({package}.{expected.kind}): unknown conversion"
+        raise BadRequest(_cannot_be_handled(kind, api_version, expected, text))
+    text = f'no kind "{kind}" is registered for version "{api_version}" in scheme "pkg/api/legacyscheme/scheme.go:30"'
+    raise BadRequest(_cannot_be_handled(kind, api_version, expected, text))
+
+
+def _cannot_be_handled(kind: str, api_version: str, expected: Resource | None, why: str) -> str:
+    version = GroupVersion.parse(api_version).version
+    return f'{kind} in version "{version}" cannot be handled as a {expected.kind if expected else kind}: {why}'
+
+
+def _unrecognized(expected: Resource | None, why: str, data: bytes) -> BadRequest:
+    kind = expected.kind if expected else "Unknown"
+    return BadRequest(f"the object provided is unrecognized (must be of type {kind}): {why} ({_summary(data)})")
+
+
+def _summary(data: bytes) -> str:
+    if not data:
+        return "<empty>"
+    cut = data[:_SUMMARY_BYTES]
+    if data[:1] == b"{":
+        text = cut.decode("utf-8", "replace")
+        return text + " ..." if len(data) > _SUMMARY_BYTES else text
+    return cut.hex() + (" ..." if len(data) > _SUMMARY_BYTES else "")
+
+
+def parse_json(data: bytes) -> Any:
+    """JSON bytes as plain values.
+
+    Raises:
+        ParseError: with Go's words as far as they can be told.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        prefix = "couldn't get version/kind; json parse error: "
+        if not data.strip() or error.pos >= len(error.doc):
+            raise ParseError(prefix + "unexpected end of JSON input") from None
+        raise ParseError(f"{prefix}invalid character '{error.doc[error.pos]}' ({error.msg})") from None
+
+
+def duplicate_fields(data: bytes, document: Any) -> list[str]:
+    """Paths of keys that stand twice in one object.
+
+    Writing the parsed document again gives as many keys as the input had, unless some stood twice; only then is the
+    input read once more, slowly.
+    """
+    if data.count(b'":') == orjson.dumps(document).count(b'":'):
+        return []
+    pairs = JSONDecoder(object_pairs_hook=_Pairs).decode(data.decode())
+    found: list[str] = []
+    _collect_duplicates(pairs, "", found)
+    return found
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as its pairs, so that repeated keys survive; apart from lists by its class."""
+
+
+def _collect_duplicates(value: Any, path: str, found: list[str]) -> None:
+    if isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for key, item in value:
+            place = f"{path}.{key}" if path else key
+            if key in seen and place not in found:
+                found.append(place)
+            seen.add(key)
+            _collect_duplicates(item, place, found)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _collect_duplicates(item, f"{path}[{index}]", found)
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML as Go reads it: times stay text, base-60 numbers are none, and keys that stand twice are told."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as the base declares it
+    duplicates: list[str]
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool",
+    re.compile(r"^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$"),
+    list("yYnNtTfFoO"),
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$"),
+    list("-+0123456789"),
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$"),
+    list("-+0123456789."),
+)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^(?:<<)$"), ["<"])
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Json:
+    loader.flatten_mapping(node)
+    result: Json = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        text = _key_text(key)
+        if text in result:
+            loader.duplicates.append(f'line {key_node.start_mark.line + 1}: key "{text}" already set in map')
+        result[text] = loader.construct_object(value_node, deep=True)
+    return result
+
+
+def _key_text(key: Any) -> str:
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    if isinstance(key, list | dict):
+        raise yaml.YAMLError("error converting YAML to JSON: invalid map key")
+    return "null" if key is None else str(key)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def parse_yaml(data: bytes) -> tuple[Any, list[str]]:
+    """A YAML document as plain JSON values, and a text for each key that stands twice in one mapping.
+
+    Raises:
+        ParseError: it is no YAML.
+    """
+    loader = _Loader(data)
+    loader.duplicates = []
+    try:
+        return loader.get_single_data(), loader.duplicates
+    except yaml.YAMLError as error:
+        raise ParseError(f"error converting YAML to JSON: yaml: {' '.join(str(error).split())}") from None
+    finally:
+        loader.dispose()
