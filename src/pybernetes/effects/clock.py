@@ -36,6 +36,10 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds))
 
+    def pause(self, seconds: float) -> None:
+        """Stop the whole thread for `seconds`: for commands and the supervisor, which have no loop."""
+        time.sleep(max(0.0, seconds))
+
 
 class VirtualClock:
     """A clock that stands still until `advance` moves it.
