@@ -25,6 +25,7 @@ fix:
 gen:
 	@scripts/bootstrap build
 	@.venv/bin/python tools/generate.py $(SHARED)/api-facts
+	@.venv/bin/python -m grpc_tools.protoc -Isrc --python_out=src --pyi_out=src src/pybernetes/kubelet/cri/api.proto
 
 bench:
 	@scripts/bootstrap dev
