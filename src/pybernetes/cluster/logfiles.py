@@ -6,7 +6,6 @@ file emptied. All descriptors append, so writing goes on at the new end.
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 MAX_BYTES = 10 << 20
@@ -48,13 +47,11 @@ def tail(path: Path, lines: int) -> bytes:
         return b"".join(kept[len(kept) - lines :]) if lines else b""
 
 
-def read_new(path: Path, position: int) -> Iterator[tuple[bytes, int]]:
+def read_new(path: Path, position: int) -> tuple[bytes, int]:
     """What was appended after `position`, and the new position; from the start again after a rotation."""
-    size = path.stat().st_size
-    if size < position:
+    if path.stat().st_size < position:
         position = 0
     with path.open("rb") as file:
         file.seek(position)
-        while block := file.read(BLOCK_BYTES):
-            position += len(block)
-            yield block, position
+        data = file.read()
+    return data, position + len(data)

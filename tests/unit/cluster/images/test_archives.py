@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pybernetes.cluster.errors import BadImage
-from pybernetes.cluster.images.build import Directory, File, Link, Runtime, archive, layer
+from pybernetes.cluster.images.build import Directory, File, Item, Link, Runtime, archive, layer
 from pybernetes.cluster.images.check import images_in
 from pybernetes.cluster.images.demo import demo_items
 
@@ -34,7 +34,7 @@ def test_a_built_archive_holds_the_image_it_names(tmp_path: Path) -> None:
 
 
 def test_the_same_content_gives_the_same_bytes() -> None:
-    items = [Link("bin/sh", "busybox"), File("bin/busybox", b"b", 0o755), Directory("tmp", 0o1777)]
+    items: list[Item] = [Link("bin/sh", "busybox"), File("bin/busybox", b"b", 0o755), Directory("tmp", 0o1777)]
 
     assert archive("a:1", items, Runtime()) == archive("a:1", list(reversed(items)), Runtime())
 
