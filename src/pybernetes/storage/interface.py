@@ -19,7 +19,7 @@ watchers from then on, never before. Values are opaque bytes.
 Follows: etcd server/storage/mvcc; apiserver pkg/storage/interfaces.go.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import NewType, Protocol
 
@@ -100,6 +100,12 @@ class Change:
     previous: bytes | None
     create_revision: Revision
     mod_revision: Revision
+    previous_revision: Revision = Revision(0)
+    """The modification revision `previous` had; 0 for a creation."""
+
+
+Subscriber = Callable[[Sequence[Change]], None]
+"""Called in the event loop with the changes of one commit, before any of its writers is answered."""
 
 
 class Storage(Protocol):
@@ -153,6 +159,10 @@ class Storage(Protocol):
         Raises:
             Compacted, at the first step.
         """
+        ...
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Call `subscriber` for every commit from now on: how a cache stays exactly as new as the store."""
         ...
 
     async def compact(self, revision: Revision) -> None:

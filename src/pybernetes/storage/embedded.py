@@ -1,0 +1,302 @@
+"""A store of one process: writes get their revisions in the loop, a medium makes them durable in groups.
+
+    put ──► check against what is pending ──► revision, queue ──► medium: one commit for all that gathered
+                                                                    │ durable
+    answer ◄── subscribers, watchers ◄── visible state ◄────────────┘
+
+A write is checked against the newest *pending* version of its key, so that two writers never both succeed from the
+same revision; it becomes visible, and is answered, only when its commit is durable. If a commit fails, nothing is
+answered any more: what follows was checked against writes that never happened.
+"""
+
+import asyncio
+import heapq
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pybernetes.effects import Clock
+from pybernetes.storage.interface import (
+    Change,
+    Compacted,
+    Entry,
+    KeyExists,
+    KeyNotFound,
+    Page,
+    Revision,
+    RevisionConflict,
+    StoreFailed,
+    Subscriber,
+)
+from pybernetes.storage.mvcc import State
+
+log = logging.getLogger("pybernetes.storage")
+
+MAX_WATCH_BACKLOG = 10_000
+"""Commits a watcher may fall behind before it is told Compacted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One accepted write on its way to the medium. `expires` is wall time in seconds, 0 never."""
+
+    change: Change
+    expires: float = 0.0
+
+
+class Medium(Protocol):
+    """Where commits become durable."""
+
+    async def commit(self, writes: Sequence[Write]) -> None:
+        """Return when all of them are durable.
+
+        Raises:
+            StoreFailed: none of them is, or nobody knows.
+        """
+        ...
+
+    async def compact(self, revision: Revision) -> None:
+        """Remember that history up to `revision` is forgotten, and give space back."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StorageStatistics:
+    keys: int
+    revision: int
+    commits: int
+    writes: int
+    waiting: int
+    watchers: int
+
+
+@dataclass(slots=True, eq=False)
+class _Watcher:
+    prefix: str
+    batches: list[list[Change]] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: bool = False
+
+
+class EmbeddedStorage:
+    """Implements `interface.Storage` over a medium. Made by `memory.open_memory` and `sqlite.open_sqlite`."""
+
+    def __init__(self, medium: Medium, state: State, clock: Clock, expiries: Iterable[tuple[str, float]] = ()) -> None:
+        self._medium, self._state, self._clock = medium, state, clock
+        self._assigned = int(state.revision)
+        self._pending: dict[str, Change] = {}
+        self._queue: list[tuple[Write, asyncio.Future[None]]] = []
+        self._committer: asyncio.Task[None] | None = None
+        self._subscribers: list[Subscriber] = []
+        self._watchers: set[_Watcher] = set()
+        self._failure: StoreFailed | None = None
+        self._expiries = [(when, key) for key, when in expiries]
+        heapq.heapify(self._expiries)
+        self._expiring: dict[str, float] = {key: when for when, key in self._expiries}
+        self._commits = self._writes = 0
+        self._closed = False
+
+    @property
+    def revision(self) -> Revision:
+        return self._state.revision
+
+    @property
+    def compacted(self) -> Revision:
+        return self._state.compacted
+
+    def statistics(self) -> StorageStatistics:
+        return StorageStatistics(
+            len(self._state), self.revision, self._commits, self._writes, len(self._queue), len(self._watchers)
+        )
+
+    def newest(self, key: str) -> Entry | None:
+        """The visible entry, without waiting."""
+        return self._state.newest(key)
+
+    async def get(self, key: str, revision: Revision | None = None) -> Entry:
+        return self._state.get(key, revision)
+
+    async def range(self, prefix: str, *, start: str = "", limit: int = 0, revision: Revision | None = None) -> Page:
+        return self._state.range(prefix, start, limit, revision)
+
+    async def put(self, key: str, value: bytes, *, expected: Revision | None = None, ttl_seconds: int = 0) -> Revision:
+        current = self._present(key)
+        if expected is not None:
+            check(key, current, expected)
+        revision = self._next_revision()
+        change = Change(
+            key,
+            value,
+            current.value if current else None,
+            current.create_revision if current else revision,
+            revision,
+            current.mod_revision if current else Revision(0),
+        )
+        expires = self._clock.now().timestamp() + ttl_seconds if ttl_seconds else 0.0
+        await self._write(Write(change, expires))
+        return revision
+
+    async def delete(self, key: str, *, expected: Revision | None = None) -> tuple[Entry, Revision]:
+        current = self._present(key)
+        if current is None:
+            raise KeyNotFound(key)
+        if expected is not None:
+            check(key, current, expected)
+        revision = self._next_revision()
+        await self._write(
+            Write(Change(key, None, current.value, current.create_revision, revision, current.mod_revision))
+        )
+        return current, revision
+
+    def _present(self, key: str) -> Entry | None:
+        """The entry a new write follows: pending ones count."""
+        pending = self._pending.get(key)
+        if pending is None:
+            return self._state.newest(key)
+        if pending.value is None:
+            return None
+        return Entry(key, pending.value, pending.create_revision, pending.mod_revision)
+
+    def _next_revision(self) -> Revision:
+        if self._failure is not None:
+            raise self._failure
+        self._assigned += 1
+        return Revision(self._assigned)
+
+    async def _write(self, write: Write) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending[write.change.key] = write.change
+        self._queue.append((write, done))
+        if self._committer is None:
+            self._committer = asyncio.create_task(self._commit_all(), name="storage/commit")
+        # Shielded: the write happens whether or not its writer waits for it.
+        await asyncio.shield(done)
+
+    async def _commit_all(self) -> None:
+        try:
+            while self._queue:
+                group, self._queue = self._queue, []
+                await self._commit([write for write, _ in group], [done for _, done in group])
+        finally:
+            self._committer = None
+
+    async def _commit(self, writes: Sequence[Write], answers: Sequence[asyncio.Future[None]]) -> None:
+        try:
+            await self._medium.commit(writes)
+        except StoreFailed as failure:
+            self._fail(failure, answers)
+            return
+        self._commits += 1
+        self._writes += len(writes)
+        changes = [write.change for write in writes]
+        self._state.apply(changes)
+        for write in writes:
+            key = write.change.key
+            if self._pending.get(key) is write.change:
+                del self._pending[key]
+            self._note_expiry(key, write.expires)
+        for subscriber in self._subscribers:
+            subscriber(changes)
+        for watcher in self._watchers:
+            _tell(watcher, changes)
+        for done in answers:
+            if not done.done():
+                done.set_result(None)
+
+    def _fail(self, failure: StoreFailed, answers: Sequence[asyncio.Future[None]]) -> None:
+        self._failure = failure
+        log.critical("commit failed, the store accepts nothing more error=%s", failure)
+        waiting, self._queue = self._queue, []
+        for done in [*answers, *(done for _, done in waiting)]:
+            if not done.done():
+                done.set_exception(failure)
+                done.exception()  # retrieved: its writer may be gone
+
+    def _note_expiry(self, key: str, expires: float) -> None:
+        if expires:
+            self._expiring[key] = expires
+            heapq.heappush(self._expiries, (expires, key))
+        else:
+            self._expiring.pop(key, None)
+
+    async def expire(self) -> int:
+        """Delete what has outlived its TTL; how many. Called each second or so by whoever runs the store."""
+        now = self._clock.now().timestamp()
+        due = []
+        while self._expiries and self._expiries[0][0] <= now:
+            when, key = heapq.heappop(self._expiries)
+            if self._expiring.get(key) == when:
+                due.append(key)
+        removed = 0
+        for key in due:
+            try:
+                await self.delete(key)
+            except KeyNotFound:
+                continue  # somebody was faster
+            removed += 1
+        return removed
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        self._subscribers.append(subscriber)
+
+    async def watch(self, prefix: str, since: Revision) -> AsyncIterator[Sequence[Change]]:
+        past = self._state.since(prefix, since)
+        watcher = _Watcher(prefix)
+        self._watchers.add(watcher)
+        try:
+            if past:
+                yield past
+            while True:
+                await watcher.news.wait()
+                watcher.news.clear()
+                batches, watcher.batches = watcher.batches, []
+                for batch in batches:
+                    yield batch
+                if watcher.lost:
+                    raise Compacted(self.compacted)
+        finally:
+            self._watchers.discard(watcher)
+
+    async def compact(self, revision: Revision) -> None:
+        self._state.compact(revision)
+        await self._medium.compact(revision)
+
+    async def close(self) -> None:
+        while self._committer is not None:
+            await self._committer
+        if not self._closed:
+            self._closed = True
+            self._failure = self._failure or StoreFailed("the store is closed")
+            await self._medium.close()
+
+
+def check(key: str, current: Entry | None, expected: Revision) -> None:
+    """The guard of a write.
+
+    Raises:
+        KeyExists, KeyNotFound, RevisionConflict.
+    """
+    if not expected:
+        if current is not None:
+            raise KeyExists(key)
+    elif current is None:
+        raise KeyNotFound(key)
+    elif current.mod_revision != expected:
+        raise RevisionConflict(key, current)
+
+
+def _tell(watcher: _Watcher, changes: Sequence[Change]) -> None:
+    if watcher.lost:
+        return
+    batch = [change for change in changes if change.key.startswith(watcher.prefix)]
+    if not batch:
+        return
+    if len(watcher.batches) >= MAX_WATCH_BACKLOG:
+        watcher.lost = True
+        watcher.batches.clear()
+    else:
+        watcher.batches.append(batch)
+    watcher.news.set()
