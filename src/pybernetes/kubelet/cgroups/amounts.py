@@ -10,9 +10,8 @@ pkg/kubelet/kuberuntime/kuberuntime_container_linux.go; pkg/kubelet/qos/policy.g
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pybernetes.api import core_v1
-from pybernetes.kubelet import pod_resources
-from pybernetes.kubelet.pod_resources import BEST_EFFORT, BURSTABLE, CPU, GUARANTEED, HUGEPAGES_PREFIX, MEMORY
+from pybernetes.api import core_v1, pod_resources
+from pybernetes.api.pod_resources import BEST_EFFORT, BURSTABLE, CPU, GUARANTEED, HUGEPAGES_PREFIX, MEMORY
 from pybernetes.kubelet.seam import ContainerLike
 from pybernetes.machinery import quantity
 

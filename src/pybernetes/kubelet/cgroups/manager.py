@@ -18,8 +18,8 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from pybernetes.api import core_v1
-from pybernetes.kubelet import mounts, pod_resources
+from pybernetes.api import core_v1, pod_resources
+from pybernetes.kubelet import mounts
 from pybernetes.kubelet.cgroups import amounts
 from pybernetes.kubelet.cgroups.amounts import CgroupLimits, ContainerResources
 from pybernetes.kubelet.cgroups.driver import Driver, Usage, hierarchies

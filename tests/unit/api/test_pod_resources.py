@@ -3,8 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pybernetes.api import core_v1
-from pybernetes.kubelet import pod_resources
+from pybernetes.api import core_v1, pod_resources
 
 
 def container(name: str = "c", restart: str | None = None, **resources: Any) -> dict[str, Any]:
