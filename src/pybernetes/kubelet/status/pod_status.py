@@ -10,9 +10,8 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from pybernetes.api import core_v1
+from pybernetes.api import core_v1, pod_resources
 from pybernetes.effects import format_time
-from pybernetes.kubelet import pod_resources
 from pybernetes.kubelet.restart_policy import is_sidecar
 from pybernetes.kubelet.runtime_status import RuntimePod, State
 from pybernetes.kubelet.status import conditions, reasons
