@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 import yaml
 
-from pybernetes.api import normalize, schema
+from pybernetes.api import normalize, protobuf, schema
 from pybernetes.api.registry import GroupVersion, Resource
 from pybernetes.machinery.errors import BadRequest, UnsupportedMediaType
 
@@ -68,12 +68,18 @@ def decode_body(data: bytes, content_type: str, expected: Resource | None, *, fi
                 duplicates = duplicate_fields(data, document)
         elif kind == YAML:
             document, duplicates = parse_yaml(data)
+        elif kind == PROTOBUF and (expected is None or expected.type_alias):
+            document = protobuf.decode(
+                data,
+                api_version=expected.api_version if expected else "",
+                kind=expected.kind if expected else "",
+            )
         else:
             raise UnsupportedMediaType(
                 "the body of the request was in an unknown format - accepted media types include: "
                 f"{JSON}, {YAML}, {PROTOBUF}"
             )
-    except ParseError as error:
+    except (ParseError, protobuf.ProtobufError) as error:
         raise _unrecognized(expected, str(error), data) from None
     if type(document) is not dict:
         word = "array" if type(document) is list else type(document).__name__

@@ -129,7 +129,7 @@ def _compile(type_: Type) -> Convert:
         case Shape.INT32 | Shape.INT64:
             return _integer(type_)
         case Shape.ANY:
-            return _any
+            return _schema_or_other if type_.name.startswith(_SCHEMA_UNIONS) else _any
         case Shape.QUANTITY:
             return _quantity
         case Shape.INT_OR_STRING:
@@ -171,6 +171,18 @@ def _integer(type_: Type) -> Convert:
 
 
 def _any(value: Any, _dropped: list[str]) -> Any:
+    return value
+
+
+_SCHEMA_UNIONS = "apiextensions.v1.JSONSchemaPropsOr"
+
+
+def _schema_or_other(value: Any, dropped: list[str]) -> Any:
+    """Where a custom resource's schema has a schema, a list of them, a boolean or texts."""
+    if isinstance(value, dict):
+        return converter("apiextensions.v1.JSONSchemaProps")(value, dropped)
+    if isinstance(value, list):
+        return [_schema_or_other(item, dropped) for item in value]
     return value
 
 

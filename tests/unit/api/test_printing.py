@@ -281,7 +281,7 @@ TOY = Resource("example.com", "v1", "Toy", "toys", "toy", namespaced=True, verbs
 
 
 def test_custom_resources_show_their_own_columns() -> None:
-    additional = [
+    additional: list[Json] = [
         {"name": "Color", "type": "string", "jsonPath": ".spec.color"},
         {"name": "Ready", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].status'},
         {"name": "Count", "type": "integer", "jsonPath": ".spec.count", "priority": 1},
