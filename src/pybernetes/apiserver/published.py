@@ -17,6 +17,7 @@ class Published:
     """One answer for a non-resource path. `etag` is empty where the answer is not worth keeping."""
 
     body: bytes
+    """Empty where only the compressed form of a large document is kept."""
     content_type: str = JSON
     status: int = 200
     etag: str = ""
@@ -28,7 +29,14 @@ class Published:
         """The bytes to send and their Content-Encoding, empty for none."""
         if self.compressed is not None and "gzip" in accept_encoding:
             return self.compressed, "gzip"
-        return self.body, ""
+        return self.data, ""
+
+    @property
+    def data(self) -> bytes:
+        """The body as it is without compression."""
+        if not self.body and self.compressed is not None:
+            return gzip.decompress(self.compressed)
+        return self.body
 
     def matches(self, if_none_match: str) -> bool:
         """The client's copy is this very document: answer 304."""
