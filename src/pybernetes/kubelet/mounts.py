@@ -69,10 +69,17 @@ def mount_table() -> list[MountPoint]:
     return parse_mountinfo(Path("/proc/self/mountinfo").read_bytes())
 
 
-def mounts_at_or_under(path: Path, table: list[MountPoint]) -> list[str]:
-    """Mount points at `path` or below, deepest first; a path mounted twice appears twice."""
+def at_or_under(path: Path, data: bytes | None = None) -> list[str]:
+    """Mount points at `path` or below, deepest first; a path mounted twice appears twice.
+
+    `data` is the kernel's table, read when not given. Only lines that name the path are parsed: a node with hundreds
+    of pods has thousands of lines.
+    """
+    table = Path("/proc/self/mountinfo").read_bytes() if data is None else data
+    needle = os.fsencode(path).replace(b"\\", b"\\134").replace(b" ", b"\\040").replace(b"\t", b"\\011")
+    lines = [line for line in table.splitlines() if needle in line]
     prefix = f"{path}/"
-    found = [mount.path for mount in table if mount.path == str(path) or mount.path.startswith(prefix)]
+    found = [mount.path for mount in parse_mountinfo(b"\n".join(lines)) if f"{mount.path}/".startswith(prefix)]
     return sorted(found, key=lambda found_path: (-found_path.count("/"), found_path))
 
 
@@ -118,3 +125,8 @@ def unmount(path: Path, *, detach: bool = False) -> None:
     if _libc.umount2(os.fsencode(path), UMOUNT_NOFOLLOW | (MNT_DETACH if detach else 0)):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), str(path))
+
+
+def huge_pages(target: Path, page_size: str) -> None:
+    """A file system of huge pages, of the default size when `page_size` is empty. Raises: OSError."""
+    _mount("nodev", target, "hugetlbfs", 0, f"pagesize={page_size.removesuffix('i')}" if page_size else None)
