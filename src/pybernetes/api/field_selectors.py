@@ -43,6 +43,13 @@ class FieldSelector:
     def matches(self, document: Json) -> bool:
         return all((getter(document) == value) is equal for getter, equal, value in self._checks)
 
+    def matches_values(self, value_of: Callable[[str, Getter], str]) -> bool:
+        """As `matches`, for callers that remember values: `value_of(field, getter)`."""
+        return all(
+            (value_of(term.field, getter) == value) is equal
+            for term, (getter, equal, value) in zip(self.terms, self._checks, strict=True)
+        )
+
     def requires(self, field: str) -> str | None:
         """The value `field` must have, None when the selector does not pin it: `metadata.name` of a watch."""
         return next((term.value for term in self.terms if term.equal and term.field == field), None)

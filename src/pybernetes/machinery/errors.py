@@ -33,6 +33,8 @@ class StatusError(Exception):
         self.message = message
         self.details = details or {}
         self.http_code = code or self.code
+        self.list_metadata: Json = {}
+        """Of an expired list: `continue` to go on with, inconsistently."""
 
     @property
     def status(self) -> Json:
@@ -40,7 +42,7 @@ class StatusError(Exception):
         status: Json = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.list_metadata,
             "status": "Failure",
             "message": self.message,
         }

@@ -1,0 +1,39 @@
+"""Settings of the API server. Flag names of `pybernetes apiserver` follow upstream's."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class KubeletClientConfig:
+    """How the API server reaches kubelets. Files are PEM."""
+
+    client_certificate: str = ""
+    client_key: str = ""
+    certificate_authority: str = ""
+    """Checks the kubelets' serving certificates; empty: not checked, as upstream by default."""
+    preferred_address_types: tuple[str, ...] = ("InternalIP", "ExternalIP", "Hostname")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """How one API server serves."""
+
+    bind_address: str = "127.0.0.1"
+    port: int = 6443
+    """0 takes any free port."""
+    tls_certificate: str = ""
+    """PEM file; empty serves plain HTTP."""
+    tls_key: str = ""
+    client_ca: str = ""
+    """PEM file: whoever shows a certificate of this authority is authenticated by it."""
+    all_api_versions: bool = False
+    """Serve alpha and beta versions, too: `--runtime-config=api/all=true`."""
+    request_timeout_seconds: float = 60.0
+    min_watch_seconds: float = 1800.0
+    """A watch without timeoutSeconds lasts this long, or up to twice as long."""
+    event_ttl_seconds: int = 3600
+    compaction_interval_seconds: float = 300.0
+    """History older than this expires. Follows: --etcd-compaction-interval."""
+    kubelet: KubeletClientConfig = field(default_factory=KubeletClientConfig)
+    service_cidr: str = "10.96.0.0/12"
+    advertise_address: str = ""

@@ -1,0 +1,80 @@
+"""One request on its way through the pipeline, and the parts of the server every stage may use."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pybernetes.api.registry import Subresource
+from pybernetes.apiserver.cache.watch_cache import WatchCache
+from pybernetes.apiserver.config import Config
+from pybernetes.apiserver.forms import Forms
+from pybernetes.apiserver.http.message import Answer, Request
+from pybernetes.apiserver.http.negotiation import Output, negotiate
+from pybernetes.apiserver.interfaces import Admission, Authenticator, Authorizer, Documents
+from pybernetes.apiserver.metrics import Metrics
+from pybernetes.apiserver.request import ANONYMOUS, RequestInfo, User
+from pybernetes.apiserver.scheme import Scheme, Served
+from pybernetes.apiserver.store import ObjectStore
+from pybernetes.apiserver.watches import Watches
+from pybernetes.effects import Chance, Clock, Ids
+
+
+@dataclass(slots=True)
+class Core:
+    """The parts of one API server. Made by `server.ApiServer`, read by stages and handlers."""
+
+    config: Config
+    scheme: Scheme
+    store: ObjectStore
+    cache: WatchCache
+    watches: Watches
+    forms: Forms
+    metrics: Metrics
+    clock: Clock
+    chance: Chance
+    ids: Ids
+    authenticator: Authenticator | None
+    authorizer: Authorizer
+    admission: Admission
+    documents: Documents | None
+    kubelets: Any = None
+    """`resources.kubelet_proxy.KubeletProxy`: how pods on nodes are reached."""
+    service_accounts: Any = None
+    """Issues tokens for `serviceaccounts/token`."""
+
+
+@dataclass(slots=True)
+class Context:
+    """One request. Stages fill it in from top to bottom."""
+
+    core: Core
+    request: Request
+    info: RequestInfo
+    started: float
+    """Monotonic seconds."""
+    audit_id: str
+    user: User = ANONYMOUS
+    served: Served | None = None
+    subresource: Subresource | None = None
+    warnings: list[str] = field(default_factory=list)
+    """Become Warning headers."""
+
+    @property
+    def resource(self) -> Served:
+        """The resource asked for; only where the pipeline has found one."""
+        assert self.served is not None
+        return self.served
+
+    def output(self, *, streaming: bool = False, tables: bool = True) -> Output:
+        """The form the client wants.
+
+        Raises:
+            NotAcceptable.
+        """
+        return negotiate(self.request.headers.get("accept", ""), streaming=streaming, tables=tables)
+
+    def query(self, name: str) -> str:
+        return self.request.query.get(name, "") if self.request.query_text else ""
+
+
+Handler = Callable[[Context], Answer | Awaitable[Answer]]

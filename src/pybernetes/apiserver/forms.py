@@ -1,0 +1,255 @@
+"""Stored objects in the form the client asked for: as they are, in another version, metadata only, or a table.
+
+    ObjectForm     {"apiVersion":…,"kind":…, + body                      bytes as they lie in the cache
+    MetadataForm   PartialObjectMetadata                                 made once per object and kept with it
+    TableForm      Table with the columns of `api.printing`              made on demand: ages move
+
+Follows: apiserver pkg/endpoints/handlers/response.go, transformObject, asTable, asPartialObjectMetadata.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+
+from pybernetes.api.registry import Resource
+from pybernetes.apiserver.cache.objects import CachedObject
+from pybernetes.apiserver.http.negotiation import META_GROUP, Output, Shape, not_acceptable
+from pybernetes.apiserver.request import Document
+from pybernetes.apiserver.resources import conversion
+from pybernetes.apiserver.scheme import Served
+
+
+@dataclass(frozen=True, slots=True)
+class ListMeta:
+    """Metadata of a list or a table."""
+
+    resource_version: str
+    continue_token: str = ""
+    remaining: int | None = None
+
+    def document(self) -> Document:
+        found: Document = {"resourceVersion": self.resource_version}
+        if self.continue_token:
+            found["continue"] = self.continue_token
+        if self.remaining is not None:
+            found["remainingItemCount"] = self.remaining
+        return found
+
+
+class Printer(Protocol):
+    """Columns and cells of a resource's table."""
+
+    def columns(self, resource: Resource) -> Sequence[Document]: ...
+
+    def cells(self, resource: Resource, document: Document, now: datetime) -> Sequence[Any]: ...
+
+
+class ObjectForm:
+    """Whole objects in the requested version. Lists of built-in kinds carry no kind per item, as upstream."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.head = served.head
+        self.key: Hashable = (served.resource.group, served.resource.version, served.resource.kind)
+
+    def body(self, obj: CachedObject) -> bytes:
+        if obj.api_version == self.served.resource.api_version or not self.served.needs_conversion:
+            return obj.body
+        return obj.derived(self.key, self._convert)
+
+    def _convert(self, obj: CachedObject) -> bytes:
+        document = conversion.convert(
+            {**obj.decode()}, obj.api_version or self.served.storage_version, self.served.resource
+        )
+        document.pop("apiVersion", None)
+        document.pop("kind", None)
+        return orjson.dumps(document)[1:]
+
+    def one(self, obj: CachedObject) -> bytes:
+        """The object alone."""
+        return self.head + self.body(obj)
+
+    def many(self, objects: Sequence[CachedObject], meta: ListMeta) -> list[bytes]:
+        """The parts of a list, in order."""
+        resource = self.served.resource
+        opening = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
+            resource.list_kind.encode(),
+            resource.api_version.encode(),
+            orjson.dumps(meta.document()),
+        )
+        if not objects:
+            return [opening + b"]}"]
+        item = self.head if self.served.custom else b"{"
+        separator = b"," + item
+        parts = [opening + item]
+        body = self.body
+        for start in range(0, len(objects), ITEMS_PER_PART):
+            joined = separator.join([body(obj) for obj in objects[start : start + ITEMS_PER_PART]])
+            parts.append(joined if start + ITEMS_PER_PART >= len(objects) else joined + separator)
+        parts.append(b"]}")
+        return parts
+
+    def event(self, event_type: str, obj: CachedObject) -> bytes:
+        return b'{"type":"%b","object":%b%b}\n' % (event_type.encode(), self.head, self.body(obj))
+
+    def bookmark(self, revision: int, *, initial_events_end: bool = False) -> bytes:
+        metadata = bookmark_metadata(revision, initial_events_end=initial_events_end)
+        return b'{"type":"BOOKMARK","object":%b"metadata":%b}}\n' % (self.head, orjson.dumps(metadata))
+
+
+ITEMS_PER_PART = 64
+"""Objects joined into one part of a list: bounds how long the loop is held."""
+
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+
+def bookmark_metadata(revision: int, *, initial_events_end: bool) -> Document:
+    metadata: Document = {"resourceVersion": str(revision)}
+    if initial_events_end:
+        metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
+    return metadata
+
+
+class MetadataForm:
+    """`PartialObjectMetadata`: what the garbage collector and metadata informers ask for."""
+
+    def __init__(self, served: Served, version: str) -> None:
+        self.served = served
+        self.version = f"{META_GROUP}/{version}"
+        self.head = f'{{"kind":"PartialObjectMetadata","apiVersion":"{self.version}",'.encode()
+        self.key: Hashable = ("metadata", version)
+
+    def body(self, obj: CachedObject) -> bytes:
+        return obj.derived("metadata", _metadata_body)
+
+    def one(self, obj: CachedObject) -> bytes:
+        return self.head + self.body(obj)
+
+    def many(self, objects: Sequence[CachedObject], meta: ListMeta) -> list[bytes]:
+        opening = b'{"kind":"PartialObjectMetadataList","apiVersion":"%b","metadata":%b,"items":[' % (
+            self.version.encode(),
+            orjson.dumps(meta.document()),
+        )
+        if not objects:
+            return [opening + b"]}"]
+        return [opening, b",".join([self.one(obj) for obj in objects]), b"]}"]
+
+    def event(self, event_type: str, obj: CachedObject) -> bytes:
+        return b'{"type":"%b","object":%b}\n' % (event_type.encode(), self.one(obj))
+
+    def bookmark(self, revision: int, *, initial_events_end: bool = False) -> bytes:
+        metadata = bookmark_metadata(revision, initial_events_end=initial_events_end)
+        return b'{"type":"BOOKMARK","object":%b"metadata":%b}}\n' % (self.head, orjson.dumps(metadata))
+
+
+def _metadata_body(obj: CachedObject) -> bytes:
+    return b'"metadata":%b}' % orjson.dumps(obj.document["metadata"])
+
+
+INCLUDE_NONE, INCLUDE_METADATA, INCLUDE_OBJECT = "None", "Metadata", "Object"
+
+
+class TableForm:
+    """`Table`: what kubectl prints. One form serves one request: only the first event of a watch has the columns."""
+
+    def __init__(
+        self, served: Served, version: str, include: str, printer: Printer, now: Callable[[], datetime]
+    ) -> None:
+        self.served = served
+        self.version = f"{META_GROUP}/{version}"
+        self.include = include or INCLUDE_METADATA
+        self._printer = printer
+        self._now = now
+        self._objects = ObjectForm(served)
+        self._metadata = MetadataForm(served, version)
+        self._columns_sent = False
+        self.key: Hashable = self
+
+    def _row(self, obj: CachedObject) -> bytes:
+        resource = self.served.resource
+        document = orjson.loads(self._objects.one(obj))
+        row: Document = {"cells": self._printer.cells(resource, document, self._now())}
+        if conditions := row_conditions(resource, document):
+            row["conditions"] = conditions
+        encoded = orjson.dumps(row, default=str)
+        if self.include == INCLUDE_NONE:
+            return encoded
+        inner = self._objects.one(obj) if self.include == INCLUDE_OBJECT else self._metadata.one(obj)
+        return b'%b,"object":%b}' % (encoded[:-1], inner)
+
+    def _table(self, rows: bytes, meta: Document, *, columns: bool) -> bytes:
+        definitions = self._printer.columns(self.served.resource) if columns else None
+        return b'{"kind":"Table","apiVersion":"%b","metadata":%b,"columnDefinitions":%b,"rows":[%b]}' % (
+            self.version.encode(),
+            orjson.dumps(meta),
+            orjson.dumps(definitions if definitions is not None else []),
+            rows,
+        )
+
+    def one(self, obj: CachedObject) -> bytes:
+        return self._table(self._row(obj), {"resourceVersion": str(obj.revision)}, columns=True)
+
+    def many(self, objects: Sequence[CachedObject], meta: ListMeta) -> list[bytes]:
+        return [self._table(b",".join([self._row(obj) for obj in objects]), meta.document(), columns=True)]
+
+    def event(self, event_type: str, obj: CachedObject) -> bytes:
+        columns, self._columns_sent = not self._columns_sent, True
+        table = self._table(self._row(obj), {"resourceVersion": str(obj.revision)}, columns=columns)
+        return b'{"type":"%b","object":%b}\n' % (event_type.encode(), table)
+
+    def bookmark(self, revision: int, *, initial_events_end: bool = False) -> bytes:
+        metadata = bookmark_metadata(revision, initial_events_end=initial_events_end)
+        return b'{"type":"BOOKMARK","object":%b}\n' % self._table(b"", metadata, columns=False)
+
+
+Form = ObjectForm | MetadataForm | TableForm
+
+
+def row_conditions(resource: Resource, document: Document) -> list[Document]:
+    """`Completed` for finished pods: clients may grey them out. Follows: printers.printPod."""
+    if resource.kind != "Pod" or resource.group:
+        return []
+    phase = (document.get("status") or {}).get("phase")
+    if phase not in {"Succeeded", "Failed"}:
+        return []
+    message = "The pod has completed successfully." if phase == "Succeeded" else "The pod failed."
+    return [{"type": "Completed", "status": "True", "reason": phase, "message": message}]
+
+
+class Forms:
+    """Makes forms; the plain ones once per resource."""
+
+    def __init__(self, printer: Printer, now: Callable[[], datetime]) -> None:
+        self._printer = printer
+        self._now = now
+        self._objects: dict[Served, ObjectForm] = {}
+
+    def of(self, served: Served, output: Output, include_object: str = "") -> Form:
+        """The form an answer about objects of `served` takes.
+
+        Raises:
+            NotAcceptable: a list was asked for as something only single objects can be, or the reverse.
+        """
+        match output.shape:
+            case Shape.OBJECT:
+                found = self._objects.get(served)
+                if found is None:
+                    found = self._objects[served] = ObjectForm(served)
+                return found
+            case Shape.TABLE:
+                return TableForm(served, output.version, include_object, self._printer, self._now)
+            case Shape.METADATA | Shape.METADATA_LIST:
+                return MetadataForm(served, output.version)
+
+
+def check_shape(output: Output, *, is_list: bool) -> None:
+    """Lists come as PartialObjectMetadataList, single objects as PartialObjectMetadata.
+
+    Raises:
+        NotAcceptable.
+    """
+    if (output.shape is Shape.METADATA and is_list) or (output.shape is Shape.METADATA_LIST and not is_list):
+        raise not_acceptable("application/json", "application/yaml")

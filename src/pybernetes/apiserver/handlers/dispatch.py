@@ -1,0 +1,61 @@
+"""Which handler serves a request: by verb, or by resource and subresource.
+
+Follows: apiserver pkg/endpoints/installer.go, registerResourceHandlers.
+"""
+
+from pybernetes.apiserver.context import Context, Handler
+from pybernetes.apiserver.handlers.create import create
+from pybernetes.apiserver.handlers.delete import delete
+from pybernetes.apiserver.handlers.deletecollection import deletecollection
+from pybernetes.apiserver.handlers.get import get
+from pybernetes.apiserver.handlers.list import list_
+from pybernetes.apiserver.handlers.patch import patch
+from pybernetes.apiserver.handlers.update import update
+from pybernetes.apiserver.handlers.watch import watch
+from pybernetes.apiserver.http.statuses import method_not_allowed, resource_not_served
+
+VERBS: dict[str, Handler] = {
+    "get": get,
+    "list": list_,
+    "watch": watch,
+    "create": create,
+    "update": update,
+    "patch": patch,
+    "delete": delete,
+    "deletecollection": deletecollection,
+}
+
+WHOLE_OBJECT = frozenset({"status", "ephemeralcontainers", "resize", "finalize", "approval"})
+"""Subresources that are another door to the object itself: same verbs, other rules (`api.strategy`)."""
+
+RESOURCES: dict[tuple[str, str], Handler] = {}
+"""(group, plural) → handler of resources that are asked and never stored: reviews, bindings."""
+
+SUBRESOURCES: dict[tuple[str, str], Handler] = {}
+"""(plural or "*", subresource) → handler."""
+
+
+def handler_of(context: Context) -> Handler:
+    """The handler.
+
+    Raises:
+        NotFound, MethodNotSupported.
+    """
+    info = context.info
+    if not info.subresource:
+        own = RESOURCES.get((info.group, info.resource)) if RESOURCES else None
+        if own is not None:
+            return own
+        found = VERBS.get(info.verb)
+        if found is None:
+            raise method_not_allowed()
+        return found
+    assert context.subresource is not None
+    if info.verb not in context.subresource.verbs and info.verb != "delete":
+        raise method_not_allowed()
+    own = SUBRESOURCES.get((info.resource, info.subresource)) or SUBRESOURCES.get(("*", info.subresource))
+    if own is not None:
+        return own
+    if info.subresource in WHOLE_OBJECT:
+        return VERBS[info.verb]
+    raise resource_not_served()

@@ -1,0 +1,45 @@
+"""GET of one object.
+
+Follows: apiserver pkg/endpoints/handlers/get.go, ResourceGet.
+"""
+
+from collections.abc import Awaitable
+
+from pybernetes.apiserver.cache.objects import CachedObject
+from pybernetes.apiserver.context import Context
+from pybernetes.apiserver.forms import check_shape
+from pybernetes.apiserver.handlers.output import object_answer
+from pybernetes.apiserver.handlers.versions import check_not_future, parse_resource_version
+from pybernetes.apiserver.http.message import Answer
+from pybernetes.machinery import errors
+
+
+def get(context: Context) -> Answer | Awaitable[Answer]:
+    """The object, at once when the cache shows every committed write.
+
+    Raises:
+        NotFound, BadRequest, Timeout (a resourceVersion that has not happened yet).
+    """
+    core = context.core
+    output = context.output()
+    check_shape(output, is_list=False)
+    if context.request.query_text:
+        version = parse_resource_version(context.query("resourceVersion"))
+        check_not_future(version, core.store.storage.revision)
+    if not core.store.is_current:
+        return _get_later(context)
+    return object_answer(context, _read(context), output=output)
+
+
+async def _get_later(context: Context) -> Answer:
+    await context.core.store.catch_up()
+    return object_answer(context, _read(context))
+
+
+def _read(context: Context) -> CachedObject:
+    info = context.info
+    key = f"{info.namespace}/{info.name}" if context.resource.resource.namespaced else info.name
+    found = context.core.cache.resource(context.resource.prefix).objects.get(key)
+    if found is None:
+        raise errors.not_found(info.resource, info.group, info.name)
+    return found

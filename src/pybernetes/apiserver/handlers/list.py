@@ -1,0 +1,203 @@
+"""GET of a collection: a consistent snapshot, whole or in pages.
+
+The first page and whole lists come from the watch cache. Later pages show the state of the first one: from the cache
+when nothing has changed since, else from the store's history, which expires.
+
+Follows: apiserver pkg/endpoints/handlers/get.go, ListResource; pkg/storage/etcd3/store.go, GetList;
+pkg/storage/continue.go.
+"""
+
+import base64
+import binascii
+from bisect import bisect_left
+from collections.abc import Awaitable, Sequence
+
+import orjson
+
+from pybernetes.apiserver.cache.objects import CachedObject
+from pybernetes.apiserver.cache.selection import Selection
+from pybernetes.apiserver.context import Context
+from pybernetes.apiserver.forms import ListMeta, check_shape
+from pybernetes.apiserver.handlers.output import encoded
+from pybernetes.apiserver.handlers.selections import selection_of
+from pybernetes.apiserver.handlers.versions import check_not_future, list_version
+from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.scheme import Served
+from pybernetes.apiserver.store import from_entry
+from pybernetes.machinery import errors, field_errors
+from pybernetes.machinery.errors import Expired
+from pybernetes.storage.interface import Compacted, FutureRevision, Revision
+
+_TOKEN_VERSION = "meta.k8s.io/v1"  # noqa: S105 - the format of continue tokens
+HISTORY_PAGE = 500
+"""Entries read from the store's history at a time when a selector drops some of them."""
+
+CONTINUE_EXPIRED = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+    "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+    "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
+    "modified, or deleted between the time the first chunk was returned and now may show up in the list."
+)
+LIST_EXPIRED = "The resourceVersion for the provided list is too old."
+
+
+def list_(context: Context) -> Answer | Awaitable[Answer]:
+    """The objects, at once when they are the newest state and the cache shows it.
+
+    Raises:
+        BadRequest, Invalid, NotAcceptable, Expired, Timeout.
+    """
+    core = context.core
+    output = context.output()
+    check_shape(output, is_list=True)
+    if "sendInitialEvents" in context.request.query_text and "sendInitialEvents" in context.request.query:
+        complaint = field_errors.forbidden_value("sendInitialEvents", "sendInitialEvents is forbidden for list")
+        raise field_errors.invalid("ListOptions", "meta.k8s.io", "", [complaint])
+    limit = _limit(context)
+    token = context.query("continue")
+    read_at = list_version(context.query("resourceVersion"), context.query("resourceVersionMatch"), limit, token)
+    check_not_future(max(read_at.at_least, read_at.exact or 0), core.store.storage.revision)
+    selection = selection_of(context)
+    if not core.store.is_current:
+        return _list_later(context)
+    if token:
+        return _continue(context, selection, limit, token)
+    if read_at.exact is not None and read_at.exact < core.cache.resource(context.resource.prefix).changed_at:
+        return _list_history(context, selection, limit, read_at.exact, "", expired=Expired(LIST_EXPIRED))
+    revision = read_at.exact if read_at.exact is not None else core.cache.revision
+    return _list_cached(context, selection, limit, revision, "")
+
+
+async def _list_later(context: Context) -> Answer:
+    await context.core.store.catch_up()
+    answer = list_(context)
+    return answer if not isinstance(answer, Awaitable) else await answer
+
+
+def _limit(context: Context) -> int:
+    text = context.query("limit")
+    if not text:
+        return 0
+    try:
+        return max(0, int(text))
+    except ValueError:
+        raise errors.BadRequest(
+            f'unable to convert query parameter "limit": strconv.ParseInt: parsing "{text}": invalid syntax'
+        ) from None
+
+
+def encode_token(revision: int, start: str) -> str:
+    """The continue token for the page that begins at relative key `start`; revision -1 means the newest state."""
+    token = {"v": _TOKEN_VERSION, "rv": revision, "start": start}
+    return base64.urlsafe_b64encode(orjson.dumps(token)).rstrip(b"=").decode()
+
+
+def decode_token(text: str) -> tuple[int, str]:
+    """Revision and start key of a continue token.
+
+    Raises:
+        BadRequest.
+    """
+    try:
+        token = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        revision, start = int(token["rv"]), str(token["start"])
+        valid = token["v"] == _TOKEN_VERSION and bool(start) and not start.startswith("/")
+    except (binascii.Error, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        valid, revision, start = False, 0, ""
+    if not valid:
+        raise errors.BadRequest("continue key is not valid: incorrect encoding or content")
+    return revision, start
+
+
+def _continue(context: Context, selection: Selection, limit: int, token: str) -> Answer | Awaitable[Answer]:
+    revision, start = decode_token(token)
+    core = context.core
+    cache = core.cache.resource(context.resource.prefix)
+    if selection.namespace and not start.startswith(f"{selection.namespace}/"):
+        raise errors.BadRequest("continue key is not valid: it belongs to another list")
+    if revision < 0:
+        return _list_cached(context, selection, limit, core.cache.revision, start)
+    if revision >= cache.changed_at:
+        return _list_cached(context, selection, limit, revision, start)
+    expired = Expired(CONTINUE_EXPIRED)
+    expired.list_metadata = {"continue": encode_token(-1, start)}
+    return _list_history(context, selection, limit, revision, start, expired=expired)
+
+
+def _list_cached(context: Context, selection: Selection, limit: int, revision: int, start: str) -> Answer:
+    """A page of the present state, which is that of `revision`, too."""
+    cache = context.core.cache.resource(context.resource.prefix)
+    first, last = cache.key_range(selection.namespace)
+    if start:
+        first = max(first, bisect_left(cache.keys, start))
+    present = cache.objects
+    if selection.everything:
+        end = min(last, first + limit) if limit else last
+        objects = [present[key] for key in cache.keys[first:end]]
+        remaining = last - end
+        return _answer(context, selection, objects, revision, _next(objects, revision) if remaining else "", remaining)
+    objects = []
+    for key in cache.keys[first:last]:
+        obj = present[key]
+        if selection.matches(obj):
+            if limit and len(objects) == limit:
+                return _answer(context, selection, objects, revision, _next(objects, revision))
+            objects.append(obj)
+    return _answer(context, selection, objects, revision, "")
+
+
+def _next(objects: Sequence[CachedObject], revision: int) -> str:
+    return encode_token(revision, objects[-1].key + "\0") if objects else ""
+
+
+async def _list_history(
+    context: Context, selection: Selection, limit: int, revision: int, start: str, *, expired: Expired
+) -> Answer:
+    """A page of the state at an older revision."""
+    served = context.resource
+    objects: list[CachedObject] = []
+    remaining = 0
+    more = True
+    while more and not (limit and len(objects) == limit):
+        wanted = limit - len(objects) if selection.everything else HISTORY_PAGE
+        try:
+            entries, more, remaining = await _history_page(context, served, selection, wanted, revision, start)
+        except Compacted:
+            raise expired from None
+        except FutureRevision as error:
+            check_not_future(error.asked, error.current)
+            raise
+        for position, obj in enumerate(entries):
+            if selection.matches(obj):
+                objects.append(obj)
+                if limit and len(objects) == limit:
+                    more = more or position + 1 < len(entries)
+                    break
+        if entries:
+            start = entries[-1].key + "\0"
+    token = _next(objects, revision) if more else ""
+    return _answer(context, selection, objects, revision, token, remaining)
+
+
+async def _history_page(
+    context: Context, served: Served, selection: Selection, limit: int, revision: int, start: str
+) -> tuple[list[CachedObject], bool, int]:
+    prefix = served.prefix + (f"{selection.namespace}/" if selection.namespace else "")
+    page = await context.core.store.storage.range(
+        prefix, start=served.prefix + start if start else "", limit=limit, revision=Revision(revision)
+    )
+    return [from_entry(served.prefix, entry) for entry in page.entries], page.more, page.remaining
+
+
+def _answer(
+    context: Context,
+    selection: Selection,
+    objects: Sequence[CachedObject],
+    revision: int,
+    token: str,
+    remaining: int = 0,
+) -> Answer:
+    output = context.output()
+    form = context.core.forms.of(context.resource, output, context.query("includeObject"))
+    counted = remaining if token and selection.everything else None
+    return encoded(context, form.many(objects, ListMeta(str(revision), token, counted)), output)

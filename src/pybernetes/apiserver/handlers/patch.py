@@ -1,0 +1,144 @@
+"""PATCH: JSON patch, merge patch, strategic merge patch.
+
+    application/json-patch+json               operations; a failing test is 422
+    application/merge-patch+json              RFC 7386
+    application/strategic-merge-patch+json    built-in kinds only: lists merge by their keys
+
+A patch is applied anew to whatever is there until it fits, unless it carries a resourceVersion.
+
+Follows: apiserver pkg/endpoints/handlers/patch.go.
+"""
+
+from typing import Any
+
+import orjson
+
+from pybernetes.api import decoding, schema
+from pybernetes.apiserver.cache.objects import CachedObject
+from pybernetes.apiserver.context import Context
+from pybernetes.apiserver.handlers import update, writes
+from pybernetes.apiserver.handlers.output import document_answer, object_answer
+from pybernetes.apiserver.handlers.writes import WriteOptions
+from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.http.negotiation import (
+    APPLY_PATCH_YAML,
+    JSON_PATCH,
+    MERGE_PATCH,
+    STRATEGIC_MERGE_PATCH,
+)
+from pybernetes.apiserver.request import Document
+from pybernetes.machinery import errors, field_errors
+from pybernetes.machinery.errors import BadRequest, Invalid, RequestEntityTooLarge, UnsupportedMediaType
+from pybernetes.machinery.patch import json_patch, merge_patch, strategic
+
+MAX_JSON_PATCH_OPERATIONS = 10000
+"""Follows: patch.go, maxJSONPatchOperations."""
+
+
+async def patch(context: Context) -> Answer:
+    """The object after the patch.
+
+    Raises:
+        BadRequest, NotFound, Conflict, Invalid, UnsupportedMediaType, Forbidden (admission).
+    """
+    context.output()
+    media_type = decoding.media_type(context.request.headers.get("content-type", ""))
+    options = writes.write_options(context, "PatchOptions")
+    if options.force is not None and media_type != APPLY_PATCH_YAML:
+        complaint = field_errors.forbidden_value("force", "may not be specified for non-apply patch")
+        raise field_errors.invalid("PatchOptions", "meta.k8s.io", "", [complaint])
+    transform = _transform(context, media_type, options)
+    result = await update.change(context, transform, options)
+    if isinstance(result, CachedObject):
+        return object_answer(context, result)
+    return document_answer(context, result)
+
+
+def accepted_types(context: Context) -> list[str]:
+    """Patch types the resource knows."""
+    types = [JSON_PATCH, MERGE_PATCH]
+    if not context.resource.custom:
+        types.append(STRATEGIC_MERGE_PATCH)
+    return types
+
+
+def unsupported(context: Context) -> UnsupportedMediaType:
+    """The 415 for another patch type."""
+    return UnsupportedMediaType(
+        "the body of the request was in an unknown format - accepted media types include: "
+        + ", ".join(accepted_types(context))
+    )
+
+
+def _transform(context: Context, media_type: str, options: WriteOptions) -> update.Transform:
+    """How the stored document becomes the patched one."""
+    if media_type not in accepted_types(context):
+        raise unsupported(context)
+    body = context.request.body
+    patch_document = _parse(body, operations=media_type == JSON_PATCH)
+
+    def transform(document: Document) -> Document:
+        warnings = len(context.warnings)
+        patched = apply(context, media_type, document, patch_document)
+        decoded = decoding.check(patched, context.resource.resource, field_validation=options.field_validation)
+        del context.warnings[warnings:]
+        context.warnings.extend(decoded.warnings)
+        _check_identity(context, decoded.document)
+        return decoded.document
+
+    return transform
+
+
+def _parse(body: bytes, *, operations: bool) -> Any:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"error decoding patch: {error}") from None
+    if operations:
+        if not isinstance(document, list):
+            raise BadRequest(
+                "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch"
+            )
+        if len(document) > MAX_JSON_PATCH_OPERATIONS:
+            raise RequestEntityTooLarge(
+                f"The allowed maximum operations in a JSON patch is {MAX_JSON_PATCH_OPERATIONS}, got {len(document)}"
+            )
+    elif not isinstance(document, dict):
+        raise BadRequest("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}")
+    return document
+
+
+def apply(context: Context, media_type: str, document: Document, patch_document: Any) -> Document:
+    """The patched document, not yet checked.
+
+    Raises:
+        BadRequest, Invalid.
+    """
+    resource, name = context.resource.resource, context.info.name
+    try:
+        if media_type == JSON_PATCH:
+            patched = json_patch.apply(document, patch_document)
+        elif media_type == MERGE_PATCH:
+            patched = merge_patch.apply(document, patch_document)
+        else:
+            patched = strategic.apply(document, patch_document, schema.type_of(resource.type_alias))
+    except json_patch.PatchError as error:
+        raise Invalid(f"the server rejected our request due to an error in our request: {error}") from None
+    except (json_patch.MalformedPatchError, strategic.StrategicPatchError) as error:
+        raise BadRequest(str(error)) from None
+    if not isinstance(patched, dict):
+        raise errors.BadRequest(f"the patch of {resource.qualified_name} {name!r} does not leave an object")
+    patched.setdefault("metadata", {})
+    return patched
+
+
+def _check_identity(context: Context, document: Document) -> None:
+    """A patch may not rename or move the object.
+
+    Raises:
+        BadRequest.
+    """
+    metadata = document["metadata"]
+    if metadata.get("name") != context.info.name:
+        raise writes.name_mismatch(metadata.get("name", ""), context.info.name)
+    writes.fit_namespace(context, document, context.resource.resource)

@@ -1,0 +1,167 @@
+"""GET of a collection with `watch=true`: present state if asked for, then every change as it is committed.
+
+    resourceVersion "" or "0"     ADDED for what is there, then changes
+    resourceVersion N             changes after N; too old is an ERROR event with a 410 Status
+    sendInitialEvents=true        ADDED for what is there, a BOOKMARK that says so, then changes
+
+Follows: apiserver pkg/endpoints/handlers/watch.go, ServeWatch; pkg/storage/cacher/cacher.go, Watch.
+"""
+
+from collections.abc import Awaitable
+
+import orjson
+
+from pybernetes.apiserver.cache.hub import EVENTS_PER_PASS, Watcher, encode, expired_chunk
+from pybernetes.apiserver.cache.resource_cache import ResourceCache
+from pybernetes.apiserver.cache.selection import Selection
+from pybernetes.apiserver.context import Context
+from pybernetes.apiserver.forms import Form
+from pybernetes.apiserver.handlers.selections import selection_of
+from pybernetes.apiserver.handlers.versions import check_not_future, check_watch, parse_resource_version
+from pybernetes.apiserver.http.message import Answer, Chunk, Stream, Streaming
+from pybernetes.apiserver.http.negotiation import Output, Shape
+from pybernetes.apiserver.routing import is_true
+from pybernetes.apiserver.watches import next_bookmark
+from pybernetes.machinery import errors
+from pybernetes.machinery.errors import Expired
+
+OBJECTS_PER_SLICE = 64
+"""Initial events written at a time."""
+
+
+def watch(context: Context) -> Answer | Awaitable[Answer]:
+    """The stream of changes.
+
+    Raises:
+        BadRequest, Invalid, NotAcceptable, Timeout.
+    """
+    core = context.core
+    output = context.output(streaming=True)
+    if output.shape is Shape.METADATA_LIST:
+        output = Output(output.media_type, Shape.METADATA, output.version)
+    query = context.request.query
+    initial = is_true(query["sendInitialEvents"]) if "sendInitialEvents" in query else None
+    check_watch(context.query("resourceVersionMatch"), send_initial_events=initial)
+    version = parse_resource_version(context.query("resourceVersion"))
+    check_not_future(version, core.store.storage.revision)
+    form = core.forms.of(context.resource, output, context.query("includeObject"))
+    session = _Session(
+        context,
+        form,
+        selection_of(context),
+        timeout_seconds=_timeout(context),
+        bookmarks="allowWatchBookmarks" in query and is_true(query["allowWatchBookmarks"]),
+        end_mark=bool(initial),
+    )
+    replay_after = None if initial or (initial is None and not version) else version
+    return Streaming(lambda stream: session.run(stream, replay_after))
+
+
+def _timeout(context: Context) -> float:
+    text = context.query("timeoutSeconds")
+    if text:
+        try:
+            seconds = int(text)
+        except ValueError:
+            raise errors.BadRequest(
+                f'unable to convert query parameter "timeoutSeconds": parsing "{text}": invalid syntax'
+            ) from None
+        if seconds > 0:
+            return float(seconds)
+    shortest = context.core.config.min_watch_seconds
+    return shortest + context.core.chance.uniform(0.0, shortest)
+
+
+class _Session:
+    """One watch, from its first byte to its last."""
+
+    def __init__(
+        self,
+        context: Context,
+        form: Form,
+        selection: Selection,
+        *,
+        timeout_seconds: float,
+        bookmarks: bool,
+        end_mark: bool,
+    ) -> None:
+        self._core = context.core
+        self._served = context.resource
+        self._form = form
+        self._selection = selection
+        self._timeout_seconds = timeout_seconds
+        self._bookmarks = bookmarks
+        self._end_mark = end_mark
+        """Initial events end with a bookmark that says so."""
+
+    async def run(self, stream: Stream, replay_after: int | None) -> None:
+        """Serve until the deadline, the reader's leaving (by cancellation) or a ring that has moved on.
+
+        `replay_after` None begins with the present state.
+        """
+        core = self._core
+        await core.store.catch_up()
+        cache = core.cache.resource(self._served.prefix)
+        now = core.clock.monotonic()
+        watcher = Watcher(stream, self._form, allow_bookmarks=self._bookmarks, deadline=now + self._timeout_seconds)
+        watcher.bookmark_at = next_bookmark(now, watcher.deadline)
+        if replay_after is None:
+            start = await self._send_present_state(stream, cache)
+        else:
+            found = cache.sequence_after(replay_after) if replay_after else cache.end_sequence
+            if found is None:
+                stream.write(too_old(replay_after, cache.replayable_after))
+                return
+            start = found
+        sequence = await self._catch_up(stream, cache, start)
+        if sequence is None:
+            stream.write(expired_chunk())
+            return
+        hub = core.watches.hub(cache)
+        hub.join(watcher, self._selection, sequence)
+        try:
+            last = await watcher.done
+            if last is not None:
+                stream.write(last)
+        finally:
+            hub.leave(watcher)
+
+    async def _send_present_state(self, stream: Stream, cache: ResourceCache) -> int:
+        """Write ADDED for every selected object; the position in the ring where changes go on."""
+        sequence = cache.end_sequence
+        revision = self._core.cache.revision
+        selection, form = self._selection, self._form
+        objects = cache.select(selection.namespace)
+        if not selection.everything:
+            objects = [obj for obj in objects if selection.matches(obj)]
+        for start in range(0, len(objects), OBJECTS_PER_SLICE):
+            lines = [form.event("ADDED", obj) for obj in objects[start : start + OBJECTS_PER_SLICE]]
+            stream.write(Chunk(b"".join(lines)))
+            await stream.drain()
+        if self._bookmarks and self._end_mark:
+            stream.write(Chunk(form.bookmark(revision, initial_events_end=True)))
+        return sequence
+
+    async def _catch_up(self, stream: Stream, cache: ResourceCache, sequence: int) -> int | None:
+        """Write what is in the ring from `sequence` on; where the hub takes over, None when the ring has moved on."""
+        while sequence < cache.end_sequence:
+            end = min(cache.end_sequence, sequence + EVENTS_PER_PASS)
+            events = cache.events_from(sequence, end)
+            if events is None:
+                return None
+            lines = []
+            for event in events:
+                event_type = self._selection.event_type(event)
+                if event_type:
+                    lines.append(encode(event, event_type, self._form))
+            if lines:
+                stream.write(Chunk(b"".join(lines)))
+                await stream.drain()
+            sequence = end
+        return sequence
+
+
+def too_old(asked: int, oldest: int) -> Chunk:
+    """The ERROR event of a watch that starts before what is kept."""
+    status = Expired(f"too old resource version: {asked} ({oldest})").status
+    return Chunk(b'{"type":"ERROR","object":%b}\n' % orjson.dumps(status))

@@ -1,0 +1,159 @@
+"""What creating and updating have in common: reading bodies and options, defaults, validation, the chain of checks.
+
+    decode → default → mutate (admission) → default → prepare (strategy) → validate → validate (admission) → store
+
+Follows: apiserver pkg/registry/generic/registry/store.go, Create and Update; pkg/registry/rest/{create,update}.go.
+"""
+
+from dataclasses import dataclass
+
+from pybernetes.api import decoding, defaults, normalize
+from pybernetes.api.registry import Resource
+from pybernetes.apiserver.context import Context
+from pybernetes.apiserver.request import AdmissionRequest, Document
+from pybernetes.machinery import errors, field_errors
+from pybernetes.machinery.errors import BadRequest
+
+DRY_RUN_ALL = "All"
+FIELD_VALIDATIONS = ("", decoding.IGNORE, decoding.WARN, decoding.STRICT)
+_META_GROUP = "meta.k8s.io"
+_MAX_MANAGER_CHARACTERS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """Query parameters of a write."""
+
+    dry_run: bool = False
+    field_manager: str = ""
+    field_validation: str = decoding.WARN
+    force: bool | None = None
+
+
+def write_options(context: Context, kind: str) -> WriteOptions:
+    """The options of a CREATE, UPDATE or PATCH.
+
+    Raises:
+        Invalid: an option has no such value.
+    """
+    if not context.request.query_text:
+        return WriteOptions()
+    query = context.request.query
+    complaints = []
+    dry_run = query.get("dryRun", "")
+    if dry_run not in {"", DRY_RUN_ALL}:
+        complaints.append(field_errors.not_supported("dryRun", [dry_run], [DRY_RUN_ALL]))
+    manager = query.get("fieldManager", "")
+    if len(manager) > _MAX_MANAGER_CHARACTERS:
+        complaints.append(field_errors.too_long("fieldManager", _MAX_MANAGER_CHARACTERS))
+    if not manager.isprintable():
+        complaints.append(
+            field_errors.invalid_value("fieldManager", manager, "should only contain printable characters")
+        )
+    field_validation = query.get("fieldValidation", "")
+    if field_validation not in FIELD_VALIDATIONS:
+        complaints.append(field_errors.not_supported("fieldValidation", field_validation, FIELD_VALIDATIONS))
+    if complaints:
+        raise field_errors.invalid(kind, _META_GROUP, "", complaints)
+    force = query["force"].lower() not in {"false", "0"} if "force" in query else None
+    return WriteOptions(bool(dry_run), manager, field_validation or decoding.WARN, force)
+
+
+def decode(context: Context, expected: Resource, options: WriteOptions) -> Document:
+    """The body of a write as a normalised document; warnings go to the answer.
+
+    Raises:
+        BadRequest, UnsupportedMediaType.
+    """
+    content_type = context.request.headers.get("content-type", "")
+    decoded = decoding.decode_body(
+        context.request.body, content_type, expected, field_validation=options.field_validation
+    )
+    context.warnings.extend(decoded.warnings)
+    decoded.document.setdefault("metadata", {})
+    return decoded.document
+
+
+def fit_namespace(context: Context, document: Document, resource: Resource) -> None:
+    """Put the path's namespace into the document.
+
+    Raises:
+        BadRequest: the document names another one.
+    """
+    metadata = document["metadata"]
+    if not resource.namespaced:
+        metadata.pop("namespace", None)
+        return
+    given = metadata.get("namespace")
+    wanted = context.info.namespace
+    if given and given != wanted:
+        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+    metadata["namespace"] = wanted
+
+
+def apply_defaults(resource: Resource, document: Document) -> None:
+    """Fill in what the manifest leaves open, in place."""
+    if resource.type_alias:
+        defaults.apply(document, resource)
+
+
+def renormalize(resource: Resource, document: Document) -> Document:
+    """The document after somebody has changed it: same order and form as decoded ones."""
+    return normalize.normalize(document, resource.type_alias) if resource.type_alias else document
+
+
+def admission_request(
+    context: Context, operation: str, document: Document | None, old: Document | None, *, name: str, dry_run: bool
+) -> AdmissionRequest:
+    """What admission sees of this write."""
+    info = context.info
+    return AdmissionRequest(
+        operation=operation,
+        resource=context.resource.resource,
+        subresource=info.subresource,
+        namespace=info.namespace,
+        name=name,
+        object=document,
+        old=old,
+        user=context.user,
+        dry_run=dry_run,
+        warnings=context.warnings,
+    )
+
+
+def check_created(resource: Resource, document: Document) -> None:
+    """Refuse an object that is not valid.
+
+    Raises:
+        Invalid.
+    """
+    complaints = []
+    if not document["metadata"].get("name"):
+        complaints.append(field_errors.required("metadata.name", "name or generateName is required"))
+    _refuse(resource, document, complaints)
+
+
+def check_updated(resource: Resource, subresource: str, new: Document, old: Document) -> None:  # noqa: ARG001
+    """Refuse a change that is not valid.
+
+    Raises:
+        Invalid.
+    """
+    complaints = []
+    if new["metadata"].get("name") != old["metadata"].get("name"):
+        complaints.append(
+            field_errors.invalid_value("metadata.name", new["metadata"].get("name"), "field is immutable")
+        )
+    _refuse(resource, new, complaints)
+
+
+def _refuse(resource: Resource, document: Document, complaints: list[field_errors.FieldError]) -> None:
+    if complaints:
+        metadata = document.get("metadata") or {}
+        name = metadata.get("name") or metadata.get("generateName") or ""
+        raise field_errors.invalid(resource.kind, resource.group, name, complaints)
+
+
+def name_mismatch(given: str, wanted: str) -> BadRequest:
+    """The 400 for a body that is about another object than the path."""
+    return errors.BadRequest(f"the name of the object ({given}) does not match the name on the URL ({wanted})")

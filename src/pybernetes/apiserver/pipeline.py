@@ -1,0 +1,359 @@
+"""What happens to a request, as a list of named stages.
+
+    authenticate    who asks                                    401
+    impersonate     who they want to be                         403
+    authorize       whether they may                            403
+    find            which resource it is about                  404, 405
+    serve           the handler of the verb or subresource      everything else
+
+A stage returns None to go on, an answer to end, or an awaitable of either. Until a stage has to wait, everything runs
+without a task: most reads are answered within the call that received their last byte.
+
+Follows: apiserver pkg/server/config.go, DefaultBuildHandlerChain.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pybernetes.apiserver.context import Context, Core
+from pybernetes.apiserver.handlers import dispatch
+from pybernetes.apiserver.http.message import Answer, Hijack, Request, Response, Streaming
+from pybernetes.apiserver.http.statuses import failure, method_not_allowed, resource_not_served
+from pybernetes.apiserver.interfaces import Decision
+from pybernetes.apiserver.request import ANONYMOUS, AUTHENTICATED_GROUP, RequestInfo, User
+from pybernetes.apiserver.routing import route
+from pybernetes.machinery import errors
+from pybernetes.machinery.errors import Forbidden, StatusError
+
+log = logging.getLogger("pybernetes.apiserver.pipeline")
+
+Outcome = Answer | None
+Stage = Callable[[Context], Outcome | Awaitable[Outcome]]
+
+CREDENTIALS_SECONDS = 10.0
+"""How long the outcome of authentication is believed. Follows: kube-apiserver's token success cache."""
+MAX_CREDENTIALS = 16
+"""Different credentials remembered per connection; arbitrary."""
+_AUTHENTICATION_EXTRA = "impersonate-extra-"
+
+
+# ── stages ──
+
+
+def authenticate(context: Context) -> Outcome | Awaitable[Outcome]:
+    """Find out who asks: from what the connection already knows, else from the authenticator.
+
+    Raises:
+        Unauthorized.
+    """
+    connection = context.request.connection
+    if connection.user is not None:
+        context.user = connection.user
+        return None
+    credentials = context.request.headers.get("authorization", "")
+    known = connection.users.get(credentials)
+    if known is not None and context.started < known[1]:
+        context.user = known[0]
+        return None
+    authenticator = context.core.authenticator
+    if authenticator is None:
+        return None
+    found = authenticator.authenticate(context.request)
+    if found is None or isinstance(found, User):
+        _remember(context, credentials, found)
+        return None
+    return _authenticate_later(context, credentials, found)
+
+
+async def _authenticate_later(context: Context, credentials: str, found: Awaitable[User | None]) -> None:
+    _remember(context, credentials, await found)
+
+
+def _remember(context: Context, credentials: str, user: User | None) -> None:
+    context.user = user or ANONYMOUS
+    users = context.request.connection.users
+    if len(users) >= MAX_CREDENTIALS:
+        users.clear()
+    users[credentials] = (context.user, context.started + CREDENTIALS_SECONDS)
+
+
+def impersonate(context: Context) -> Outcome | Awaitable[Outcome]:
+    """Become whom the Impersonate headers name, if the user may.
+
+    Raises:
+        Forbidden, InternalError.
+    """
+    headers = context.request.headers
+    if "impersonate-user" in headers or "impersonate-group" in headers or "impersonate-uid" in headers:
+        return _impersonate(context)
+    return None
+
+
+async def _impersonate(context: Context) -> None:
+    """Follows: apiserver pkg/endpoints/filters/impersonation.go, WithImpersonation."""
+    request = context.request
+    name = request.header("impersonate-user")
+    if not name:
+        raise errors.internal_error("requested impersonation without impersonating a user")
+    groups = tuple(request.header_values("impersonate-group"))
+    extra = {
+        key.removeprefix(_AUTHENTICATION_EXTRA): tuple(request.header_values(key))
+        for key in request.headers
+        if key.startswith(_AUTHENTICATION_EXTRA)
+    }
+    uid = request.header("impersonate-uid")
+    namespace, account = _service_account(name)
+    if account:
+        await _require(context, "", "serviceaccounts", account, namespace=namespace)
+        groups = groups or ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
+    else:
+        await _require(context, "", "users", name)
+    for group in groups:
+        await _require(context, "", "groups", group)
+    for key, values in extra.items():
+        for value in values:
+            await _require(context, "authentication.k8s.io", "userextras", value, subresource=key)
+    if uid:
+        await _require(context, "authentication.k8s.io", "uids", uid)
+    if name != ANONYMOUS.name and AUTHENTICATED_GROUP not in groups:
+        groups = (*groups, AUTHENTICATED_GROUP)
+    elif name == ANONYMOUS.name and not groups:
+        groups = ANONYMOUS.groups
+    context.user = User(name, uid, groups, extra)
+
+
+def _service_account(name: str) -> tuple[str, str]:
+    parts = name.split(":")
+    if parts[:2] == ["system", "serviceaccount"] and len(parts) == 4:
+        return parts[2], parts[3]
+    return "", ""
+
+
+async def _require(
+    context: Context, group: str, resource: str, name: str, *, namespace: str = "", subresource: str = ""
+) -> None:
+    info = RequestInfo(
+        verb="impersonate",
+        path=context.info.path,
+        is_resource=True,
+        group=group,
+        version="v1",
+        resource=resource,
+        subresource=subresource,
+        namespace=namespace,
+        name=name,
+    )
+    decision = context.core.authorizer.authorize(context.user, info)
+    if not isinstance(decision, Decision):
+        decision = await decision
+    if not decision.allowed:
+        raise forbidden(context.user, info, decision.reason)
+
+
+def authorize(context: Context) -> Outcome | Awaitable[Outcome]:
+    """Go on if the user may.
+
+    Raises:
+        Forbidden; Unauthorized is for credentials, not for this.
+    """
+    decision = context.core.authorizer.authorize(context.user, context.info)
+    if isinstance(decision, Decision):
+        if not decision.allowed:
+            raise forbidden(context.user, context.info, decision.reason)
+        return None
+    return _authorize_later(context, decision)
+
+
+async def _authorize_later(context: Context, decision: Awaitable[Decision]) -> None:
+    decided = await decision
+    if not decided.allowed:
+        raise forbidden(context.user, context.info, decided.reason)
+
+
+def forbidden(user: User, info: RequestInfo, reason: str) -> Forbidden:
+    """The 403 of the authorizer. Follows: apiserver responsewriters/errors.go, ForbiddenStatusError."""
+    if not info.is_resource:
+        why = f'User "{user.name}" cannot {info.verb} path "{info.path}"'
+        error = errors.forbidden("", "", "", f"{why}: {reason}" if reason else why)
+        error.details = {}
+        return error
+    resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
+    why = f'User "{user.name}" cannot {info.verb} resource "{resource}" in API group "{info.group}"'
+    why += f' in the namespace "{info.namespace}"' if info.namespace else " at the cluster scope"
+    return errors.forbidden(info.resource, info.group, info.name, f"{why}: {reason}" if reason else why)
+
+
+def find(context: Context) -> Outcome | Awaitable[Outcome]:
+    """Find the resource the request is about; documents that are none are answered here.
+
+    Raises:
+        NotFound, MethodNotSupported.
+    """
+    info = context.info
+    if not info.is_resource:
+        return _document(context)
+    served = context.core.scheme.find(info.group, info.version, info.resource)
+    if served is None:
+        raise resource_not_served()
+    if info.namespace and not served.resource.namespaced and info.resource != "namespaces":
+        raise resource_not_served()
+    context.served = served
+    if info.subresource:
+        context.subresource = served.resource.subresources.get(info.subresource)
+        if context.subresource is None:
+            raise resource_not_served()
+    elif info.verb not in served.resource.verbs:
+        raise method_not_allowed()
+    return None
+
+
+def _document(context: Context) -> Outcome | Awaitable[Outcome]:
+    documents = context.core.documents
+    found = documents.answer(context.request, context.info, context.user) if documents is not None else None
+    if found is None:
+        raise resource_not_served()
+    return found
+
+
+def serve(context: Context) -> Outcome | Awaitable[Outcome]:
+    """Hand the request to its handler.
+
+    Raises:
+        StatusError.
+    """
+    return dispatch.handler_of(context)(context)
+
+
+STAGES: tuple[Stage, ...] = (authenticate, impersonate, authorize, find, serve)
+
+
+# ── running them ──
+
+
+class Pipeline:
+    """The stages over one server's parts. The `Application` of its connections."""
+
+    def __init__(self, core: Core, stages: tuple[Stage, ...] = STAGES) -> None:
+        self._core = core
+        self._stages = stages
+        self._audit_prefix = core.ids.uid()[:24]
+        self._audit_number = 0
+
+    def wants_streamed_body(self, method: str, path: str) -> bool:
+        """Bodies to proxied servers are passed on as they come."""
+        return method != "GET" and "/proxy" in path
+
+    def failure(self, request: Request, error: StatusError) -> Response:  # noqa: ARG002
+        return failure(error)
+
+    def answer(self, request: Request) -> Answer | Awaitable[Answer]:
+        """The answer, at once where no stage has to wait. Failures are answers, too."""
+        self._audit_number += 1
+        context = Context(
+            self._core,
+            request,
+            route(request.method, request.path, request.query_text),
+            self._core.clock.monotonic(),
+            f"{self._audit_prefix}{self._audit_number & 0xFFFFFFFFFFFF:012x}",
+        )
+        try:
+            for number, stage in enumerate(self._stages):
+                outcome = stage(context)
+                if outcome is None:
+                    continue
+                if isinstance(outcome, Response | Streaming | Hijack):
+                    return self._finish(context, outcome)
+                return self._go_on(context, outcome, number + 1)
+        except Exception as error:  # noqa: BLE001 - becomes an answer, and a log line if it is our mistake
+            return self._finish(context, answer_to(context, error))
+        raise AssertionError("the last stage answers")
+
+    async def _go_on(self, context: Context, waiting: Awaitable[Outcome], number: int) -> Answer:
+        try:
+            async with asyncio.timeout(self._time_left(context)):
+                outcome = await waiting
+                while outcome is None:
+                    result = self._stages[number](context)
+                    number += 1
+                    if result is None or isinstance(result, Response | Streaming | Hijack):
+                        outcome = result
+                    else:
+                        outcome = await result
+        except TimeoutError:
+            return self._finish(context, failure(request_timeout()))
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._finish(context, answer_to(context, error))
+        return self._finish(context, outcome)
+
+    def _time_left(self, context: Context) -> float:
+        """Seconds until an ordinary request is given up; bodies and streams of answers do not count."""
+        limit = self._core.config.request_timeout_seconds
+        text = context.query("timeout")
+        if text.endswith("s") and text[:-1].isdigit():
+            limit = min(limit, float(text[:-1]))
+        return limit
+
+    def _finish(self, context: Context, answer: Answer) -> Answer:
+        core, info = self._core, context.info
+        verb = info.verb
+        headers: list[tuple[str, str]] = [("Audit-Id", context.audit_id)]
+        if isinstance(answer, Streaming):
+            answer = self._counted(context, answer)
+        elif isinstance(answer, Response):
+            core.metrics.finished(info, verb, answer.status, core.clock.monotonic() - context.started)
+        if isinstance(answer, Response | Streaming):
+            headers.append(("Cache-Control", "no-cache, private"))
+            headers.extend(("Warning", warning(text)) for text in context.warnings)
+            given = {name for name, _ in answer.headers}
+            answer.headers = (*(h for h in headers if h[0] not in given), *answer.headers)
+        return answer
+
+    def _counted(self, context: Context, answer: Streaming) -> Streaming:
+        """The same answer, counted for as long as it lasts."""
+        from pybernetes.apiserver.metrics import request_key  # noqa: PLC0415
+
+        key = request_key(context.info, context.info.verb)
+        run = answer.run
+        metrics = self._core.metrics
+
+        async def counted(stream: Any) -> None:
+            metrics.long_running[key] += 1
+            try:
+                await run(stream)
+            finally:
+                metrics.long_running[key] -= 1
+
+        answer.run = counted
+        return answer
+
+
+def answer_to(context: Context, error: Exception) -> Response:
+    """The answer to a request that failed; what is our own mistake is logged."""
+    if isinstance(error, StatusError):
+        if error.http_code == 403 and context.user == ANONYMOUS and context.request.headers.get("authorization"):
+            return failure(errors.unauthorized())
+        return failure(error)
+    log.error(
+        "request failed method=%s path=%s user=%s",
+        context.request.method,
+        context.request.path,
+        context.user.name,
+        exc_info=error,
+    )
+    return failure(errors.internal_error(f"{type(error).__name__}: {error}"))
+
+
+def request_timeout() -> errors.Timeout:
+    """The 504 of a request that took too long. Follows: apiserver pkg/server/filters/timeout.go."""
+    return errors.Timeout(
+        "Timeout: request did not complete within the allotted timeout",
+        {"retryAfterSeconds": 0},
+    )
+
+
+def warning(text: str) -> str:
+    """A Warning header's value. Follows: RFC 7234, code 299; apiserver pkg/warning."""
+    shown = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ").replace("\r", " ")
+    return f'299 - "{shown}"'

@@ -1,0 +1,213 @@
+"""The API server: its parts put together, its sockets, and the tasks that live as long as it does.
+
+ApiServer(config, storage, …)    one server in this process, on any port or none
+run(config, storage, …)          the process entry point: serve until cancelled
+"""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass, field
+from typing import Self
+
+from pybernetes.api import printing
+from pybernetes.apiserver import tuning
+from pybernetes.apiserver.cache.watch_cache import WatchCache
+from pybernetes.apiserver.config import Config
+from pybernetes.apiserver.context import Core
+from pybernetes.apiserver.discovery import Discovery
+from pybernetes.apiserver.forms import Forms
+from pybernetes.apiserver.health import Health
+from pybernetes.apiserver.http.protocol import HttpProtocol
+from pybernetes.apiserver.http.tls import server_context
+from pybernetes.apiserver.inprocess import ADMIN, InProcessClient
+from pybernetes.apiserver.interfaces import Admission, AllowAll, Authenticator, Authorizer, Documents, NoAdmission
+from pybernetes.apiserver.metrics import Metrics
+from pybernetes.apiserver.nonresource import NonResourceDocuments
+from pybernetes.apiserver.pipeline import Pipeline
+from pybernetes.apiserver.request import User
+from pybernetes.apiserver.scheme import Scheme
+from pybernetes.apiserver.store import ObjectStore
+from pybernetes.apiserver.watches import Watches
+from pybernetes.effects import Chance, Clock, Ids, SystemClock
+from pybernetes.storage.interface import Revision, Storage
+
+log = logging.getLogger("pybernetes.apiserver")
+
+BACKLOG = 1024
+IDLE_SWEEP_SECONDS = 30.0
+IDLE_SWEEPS = 6
+"""A connection without a request for this many sweeps is closed: about three minutes, as upstream's clients expect."""
+DRAIN_SECONDS = 2.0
+"""At stop, requests under way get this long."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the server is made of besides the store; None takes the default."""
+
+    authenticator: Authenticator | None = None
+    authorizer: Authorizer | None = None
+    admission: Admission | None = None
+    documents: Documents | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    chance: Chance = field(default_factory=Chance)
+    ids: Ids = field(default_factory=Ids)
+
+
+class ApiServer:
+    """One API server over one store."""
+
+    def __init__(self, config: Config, storage: Storage, parts: Parts | None = None) -> None:
+        parts = parts or Parts()
+        self.config = config
+        self.storage = storage
+        scheme = Scheme.built_in(all_versions=config.all_api_versions)
+        cache = WatchCache(storage, scheme)
+        self.core = Core(
+            config=config,
+            scheme=scheme,
+            store=ObjectStore(storage, cache, scheme),
+            cache=cache,
+            watches=Watches(cache, parts.clock),
+            forms=Forms(printing, parts.clock.now),
+            metrics=Metrics(),
+            clock=parts.clock,
+            chance=parts.chance,
+            ids=parts.ids,
+            authenticator=parts.authenticator,
+            authorizer=parts.authorizer or AllowAll(),
+            admission=parts.admission or NoAdmission(),
+            documents=parts.documents,
+        )
+        self.health = Health()
+        self.documents = NonResourceDocuments(
+            Discovery(lambda: scheme.resources, lambda: scheme.generation), self.health, self.core.metrics
+        )
+        if self.core.documents is None:
+            self.core.documents = self.documents
+        self.pipeline = Pipeline(self.core)
+        self.connections: set[HttpProtocol] = set()
+        self._listener: asyncio.Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; 0 when it does not."""
+        if self._listener is None or not self._listener.sockets:
+            return 0
+        port: int = self._listener.sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def url(self) -> str:
+        scheme = "https" if self.config.tls_certificate else "http"
+        return f"{scheme}://{self.config.bind_address}:{self.port}"
+
+    def client(self, user: User = ADMIN) -> InProcessClient:
+        """A client in this process, as `user`; no sockets."""
+        return InProcessClient(self.pipeline, user)
+
+    async def load(self) -> None:
+        """Read the store and follow it from now on; serves callers in the same process from here on."""
+        await self.core.cache.load()
+        self.storage.subscribe(self.core.cache.apply)
+        for name, task in (
+            ("apiserver/watches", self.core.watches.run()),
+            ("apiserver/compaction", self._compact()),
+            ("apiserver/idle-connections", self._close_idle()),
+        ):
+            self._tasks.append(asyncio.create_task(task, name=name))
+
+    async def listen(self) -> None:
+        """Open the socket.
+
+        Raises:
+            OSError: the address cannot be had.
+            TlsFilesUnusable.
+        """
+        config = self.config
+        context = (
+            server_context(config.tls_certificate, config.tls_key, config.client_ca) if config.tls_certificate else None
+        )
+        self._listener = await asyncio.get_running_loop().create_server(
+            lambda: HttpProtocol(self.pipeline, self.connections),
+            config.bind_address,
+            config.port,
+            ssl=context,
+            backlog=BACKLOG,
+            reuse_address=True,
+        )
+        log.info("serving url=%s", self.url)
+
+    async def start(self) -> None:
+        """Load and listen."""
+        await self.load()
+        await self.listen()
+
+    async def stop(self) -> None:
+        """End watches, let requests under way finish, close connections. The store stays open: it is the caller's."""
+        if self._listener is not None:
+            self._listener.close()
+        self.core.watches.end_all()
+        pending = [connection.task for connection in self.connections if connection.task is not None]
+        if pending:
+            await asyncio.wait(pending, timeout=DRAIN_SECONDS)
+        for connection in list(self.connections):
+            connection.close()
+        pending += self._tasks
+        for task in pending:
+            task.cancel()
+        for task in pending:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+        if self._listener is not None:
+            await self._listener.wait_closed()
+            self._listener = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # ── tasks ──
+
+    async def _compact(self) -> None:
+        """Forget history that is older than one interval, as kube-apiserver asks etcd to."""
+        last = self.storage.revision
+        while True:
+            await self.core.clock.sleep(self.config.compaction_interval_seconds)
+            current = self.storage.revision
+            if last > 1:
+                await self.storage.compact(Revision(last))
+                log.info("compacted revision=%s", last)
+            last = current
+
+    async def _close_idle(self) -> None:
+        while True:
+            await self.core.clock.sleep(IDLE_SWEEP_SECONDS)
+            for connection in list(self.connections):
+                if not connection.idle:
+                    continue
+                connection.sweeps_idle += 1
+                if connection.sweeps_idle >= IDLE_SWEEPS:
+                    connection.close()
+
+
+async def run(config: Config, storage: Storage, parts: Parts | None = None) -> None:
+    """Serve until cancelled.
+
+    Raises:
+        OSError, TlsFilesUnusable.
+    """
+    tuning.tune_malloc()
+    server = ApiServer(config, storage, parts)
+    await server.start()
+    tuning.tune_interpreter()
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await server.stop()
