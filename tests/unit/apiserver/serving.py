@@ -1,6 +1,6 @@
 """A server in memory for tests, and requests to it as plain documents."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -41,7 +41,7 @@ class Server:
         sent = {"accept": accept, "content-type": content_type, **(headers or {})}
         request = Request(method, path, query, sent, data, Connection(user=ADMIN))
         answer = self.api.pipeline.answer(request)
-        found = answer if isinstance(answer, Response | Streaming) else await answer
+        found = await answer if isinstance(answer, Awaitable) else answer
         assert isinstance(found, Response), found
         return found
 
@@ -66,7 +66,7 @@ class Server:
         path, _, query = path.partition("?")
         request = Request("GET", path, f"watch=true&{query}", {"accept": accept}, b"", Connection(user=ADMIN))
         answer = self.api.pipeline.answer(request)
-        found = answer if isinstance(answer, Response | Streaming) else await answer
+        found = await answer if isinstance(answer, Awaitable) else answer
         assert isinstance(found, Streaming), found
         return Watch(found)
 
