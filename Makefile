@@ -1,4 +1,4 @@
-.PHONY: up down test check fix gen bench lock
+.PHONY: up down test check fix gen bench lock fuzz
 SHARED ?= ../shared
 
 up:
@@ -31,3 +31,7 @@ bench:
 	@scripts/bootstrap dev
 	@scripts/node-packages
 	@.venv/bin/python bench/run.py $(ARGS)
+
+fuzz:
+	@scripts/bootstrap dev
+	@HYPOTHESIS_PROFILE=fuzz .venv/bin/pytest -q tests/unit $(ARGS)

@@ -6,6 +6,12 @@ import sys
 from collections import Counter
 
 import pytest
+from hypothesis import settings
+
+# Generated examples repeat from run to run, so that a failure is the change's own; `make fuzz` draws new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("fuzz", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 LAYERS = ("unit", "contract", "integration", "node", "chaos")
 NODE_PROGRAMS = ("containerd", "runc", "ctr", "nft", "conntrack", "catatonit", "ip", "nsenter")

@@ -244,7 +244,10 @@ def test_a_reader_never_sees_a_mixture(tmp_path: Path) -> None:
 
     def read() -> None:
         while not stop.is_set():
-            fd = os.open(tmp_path / "..data", os.O_PATH | os.O_DIRECTORY)
+            try:
+                fd = os.open(tmp_path / "..data", os.O_PATH | os.O_DIRECTORY)
+            except FileNotFoundError:  # replaced and removed between looking it up and opening it
+                continue
             try:
                 texts = {Path(f"/proc/self/fd/{fd}/{name}").read_text() for name in ("a", "b")}
             except FileNotFoundError:  # the version we held was replaced and removed: open the new one
