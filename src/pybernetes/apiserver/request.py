@@ -49,6 +49,14 @@ class RequestInfo:
     """What follows the subresource: the path behind `proxy/`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a request may go on. `reason` says why, or what was wrong; it stands at the end of a refusal."""
+
+    allowed: bool
+    reason: str = ""
+
+
 @dataclass(slots=True)
 class AdmissionRequest:
     """One write on its way to the store. Mutating plugins change `object` in place.
