@@ -1,0 +1,1 @@
+"""Log files of containers: reading them for `kubectl logs`, and keeping them small."""
