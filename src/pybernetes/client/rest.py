@@ -3,9 +3,7 @@
 Follows: client-go rest/request.go for paths, parameters and retries.
 """
 
-import ssl
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -16,7 +14,10 @@ import orjson
 
 from pybernetes.api import meta_v1
 from pybernetes.api.object import Object, decode, encode
+from pybernetes.client import kubeconfig
+from pybernetes.client.connection import Connection
 from pybernetes.client.interface import EventType, Listing, PatchType, Propagation, Unreachable, WatchEvent
+from pybernetes.client.metadata import MetadataOnly
 from pybernetes.effects import Clock, SystemClock
 from pybernetes.machinery.errors import StatusError, from_status
 
@@ -25,36 +26,14 @@ T = TypeVar("T", bound=Object)
 REQUEST_SECONDS = 34.0
 """A little more than the server allows itself."""
 CONNECT_SECONDS = 5.0
-MAX_CONNECTIONS = 200
+MAX_CONNECTIONS = 100
+"""Of requests at once. Watches are long and not counted: each has a connection of its own."""
+WATCH_SILENCE_SECONDS = 180.0
+"""A watch that says nothing this long is dead: bookmarks come each minute."""
 MAX_ATTEMPTS = 10
 """Of a request the server asked to send again with 429 and Retry-After."""
 READ_CHUNK_LIMIT = 64 * 1024 * 1024
 """The longest line of a watch: no object is larger."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """Where the API server is, and who we are there. Paths are of PEM files."""
-
-    server: str
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    token: str = ""
-    user_agent: str = "pybernetes"
-
-    def ssl_context(self) -> ssl.SSLContext | bool:
-        """TLS with the cluster's CA; plain `http://` servers need none.
-
-        Raises:
-            OSError, ssl.SSLError: a file is missing or is no PEM; the message names it.
-        """
-        if self.server.startswith("http://"):
-            return False
-        context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
-        if self.certificate_file:
-            context.load_cert_chain(str(self.certificate_file), str(self.key_file) if self.key_file else None)
-        return context
 
 
 class _Page(msgspec.Struct):
@@ -100,13 +79,33 @@ def delete_options(
     return orjson.dumps({"kind": "DeleteOptions", "apiVersion": "v1", **options}) if options else b""
 
 
+def accept_for(kind: type[Object], *, listing: bool = False) -> str:
+    """What is asked for: of a metadata-only kind its metadata, or the whole where a server cannot do that."""
+    if not issubclass(kind, MetadataOnly):
+        return "application/json"
+    form = "PartialObjectMetadataList" if listing else "PartialObjectMetadata"
+    return f"application/json;as={form};g=meta.k8s.io;v=v1,application/json"
+
+
 class RestClient:
     """Implements `client.interface.Client`. Close it, or use it as an async context manager."""
 
     def __init__(self, connection: Connection, clock: Clock | None = None) -> None:
         self.connection = connection
         self._clock = clock or SystemClock()
-        self._session: aiohttp.ClientSession | None = None
+        self._requests: aiohttp.ClientSession | None = None
+        self._watches: aiohttp.ClientSession | None = None
+
+    @classmethod
+    def from_kubeconfig(
+        cls, path: Path, context: str = "", *, clock: Clock | None = None, user_agent: str = "pybernetes"
+    ) -> Self:
+        """The client of a kubeconfig's context, or current context.
+
+        Raises:
+            KubeconfigError: the file cannot be used.
+        """
+        return cls(kubeconfig.load(path, context, user_agent=user_agent), clock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,17 +114,26 @@ class RestClient:
         await self.close()
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._requests, self._watches):
+            if session is not None:
+                await session.close()
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            headers = {"User-Agent": self.connection.user_agent}
-            if self.connection.token:
-                headers["Authorization"] = f"Bearer {self.connection.token}"
-            connector = aiohttp.TCPConnector(ssl=self.connection.ssl_context(), limit=MAX_CONNECTIONS)
-            self._session = aiohttp.ClientSession(connector=connector, headers=headers, auto_decompress=True)
-        return self._session
+    def _session(self, limit: int) -> aiohttp.ClientSession:
+        headers = {"User-Agent": self.connection.user_agent}
+        if self.connection.token:
+            headers["Authorization"] = f"Bearer {self.connection.token}"
+        connector = aiohttp.TCPConnector(ssl=self.connection.ssl_context(), limit=limit)
+        return aiohttp.ClientSession(connector=connector, headers=headers, auto_decompress=True)
+
+    def _for_requests(self) -> aiohttp.ClientSession:
+        if self._requests is None:
+            self._requests = self._session(MAX_CONNECTIONS)
+        return self._requests
+
+    def _for_watches(self) -> aiohttp.ClientSession:
+        if self._watches is None:
+            self._watches = self._session(0)
+        return self._watches
 
     async def request(
         self, method: str, path: str, *, body: bytes = b"", content_type: str = "application/json", accept: str = ""
@@ -158,20 +166,22 @@ class RestClient:
     ) -> tuple[int, bytes, str]:
         timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
         try:
-            async with self._open().request(
+            async with self._for_requests().request(
                 method,
                 self.connection.server + path,
                 params=parameters or None,
                 data=body or None,
                 headers=headers,
                 timeout=timeout,
+                server_hostname=self.connection.server_name or None,
             ) as answer:
                 return answer.status, await answer.read(), answer.headers.get("Retry-After", "")
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             raise Unreachable(f"{method} {self.connection.server}{path}: {error!r}") from error
 
     async def get(self, kind: type[T], name: str, namespace: str = "") -> T:
-        return decode(kind, await self._send("GET", object_path(kind, name, namespace), {}))
+        data = await self._send("GET", object_path(kind, name, namespace), {}, accept=accept_for(kind))
+        return decode(kind, data)
 
     async def list(
         self,
@@ -192,7 +202,9 @@ class RestClient:
             "resourceVersion": resource_version,
         }
         chosen = {name: value for name, value in parameters.items() if value}
-        page = _pages.decode(await self._send("GET", collection_path(kind, namespace), chosen))
+        page = _pages.decode(
+            await self._send("GET", collection_path(kind, namespace), chosen, accept=accept_for(kind, listing=True))
+        )
         items = [decode(kind, item) for item in page.items]
         return Listing(items, page.metadata.resourceVersion, page.metadata.continue_)
 
@@ -216,13 +228,14 @@ class RestClient:
         }
         chosen = {name: value for name, value in parameters.items() if value}
         path = collection_path(kind, namespace)
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=WATCH_SILENCE_SECONDS)
         try:
-            async with self._open().get(
+            async with self._for_watches().get(
                 self.connection.server + path,
                 params=chosen,
-                headers={"Accept": "application/json"},
+                headers={"Accept": accept_for(kind)},
                 timeout=timeout,
+                server_hostname=self.connection.server_name or None,
             ) as answer:
                 if answer.status >= 400:
                     raise failure(answer.status, await answer.read())
@@ -257,7 +270,7 @@ class RestClient:
     ) -> T:
         path = object_path(kind, name, namespace, subresource)
         body = msgspec.json.encode(patch)
-        return decode(kind, await self._send("PATCH", path, {}, body, patch_type.value))
+        return decode(kind, await self._send("PATCH", path, {}, body, patch_type.value, accept_for(kind)))
 
     async def delete(
         self,

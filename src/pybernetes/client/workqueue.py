@@ -17,6 +17,9 @@ from pybernetes.effects import Clock
 
 BASE_DELAY_SECONDS = 0.005
 MAX_DELAY_SECONDS = 1000.0
+RETRIES_PER_SECOND = 10.0
+RETRY_BURST = 100.0
+"""Retries of one queue altogether: this many at once, then so many per second, as upstream's bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class WorkQueue:
         self._available = asyncio.Event()
         self._sooner = asyncio.Event()
         self._retries = 0
+        self._tokens, self._tokens_at = RETRY_BURST, clock.monotonic()
 
     def add(self, key: str) -> None:
         if key in self._dirty:
@@ -68,7 +72,15 @@ class WorkQueue:
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         self._retries += 1
-        self.add_after(key, min(BASE_DELAY_SECONDS * 2 ** min(failures, 60), MAX_DELAY_SECONDS))
+        own = min(BASE_DELAY_SECONDS * 2 ** min(failures, 60), MAX_DELAY_SECONDS)
+        self.add_after(key, max(own, self._reserve()))
+
+    def _reserve(self) -> float:
+        """Seconds until the whole queue's bucket has a token for one more retry; takes it."""
+        now = self._clock.monotonic()
+        self._tokens = min(RETRY_BURST, self._tokens + (now - self._tokens_at) * RETRIES_PER_SECOND) - 1.0
+        self._tokens_at = now
+        return max(0.0, -self._tokens / RETRIES_PER_SECOND)
 
     def forget(self, key: str) -> None:
         """The key succeeded: its next failure waits the shortest delay again."""
