@@ -1,4 +1,4 @@
-.PHONY: up down test check fix gen bench lock fuzz
+.PHONY: up down test check fix gen bench lock fuzz chaos
 SHARED ?= ../shared
 
 up:
@@ -35,3 +35,7 @@ bench:
 fuzz:
 	@scripts/bootstrap dev
 	@HYPOTHESIS_PROFILE=fuzz .venv/bin/pytest -q tests/unit $(ARGS)
+
+chaos:
+	@scripts/bootstrap dev
+	@STORAGE_KILL_ROUNDS=100 .venv/bin/pytest -q -s tests/chaos $(ARGS)

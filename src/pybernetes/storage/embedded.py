@@ -35,6 +35,7 @@ log = logging.getLogger("pybernetes.storage")
 
 MAX_WATCH_BACKLOG = 10_000
 """Commits a watcher may fall behind before it is told Compacted."""
+EXPIRY_STEP_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class EmbeddedStorage:
         self._expiring: dict[str, float] = {key: when for when, key in self._expiries}
         self._commits = self._writes = 0
         self._closed = False
+        self._expirer: asyncio.Task[None] | None = None
 
     @property
     def revision(self) -> Revision:
@@ -219,11 +221,29 @@ class EmbeddedStorage:
         if expires:
             self._expiring[key] = expires
             heapq.heappush(self._expiries, (expires, key))
+            self._watch_expiries()
         else:
             self._expiring.pop(key, None)
 
+    def _watch_expiries(self) -> None:
+        """Have the task that deletes what has outlived its TTL, once there is anything that will."""
+        if self._expiries and self._expirer is None and not self._closed:
+            self._expirer = asyncio.create_task(self._expire_all(), name="storage/expiry")
+
+    async def _expire_all(self) -> None:
+        try:
+            while self._expiries:
+                wait = self._expiries[0][0] - self._clock.now().timestamp()
+                # In steps, so that a key with an earlier end that arrives meanwhile is not late by much.
+                await self._clock.sleep(min(max(wait, 0.0), EXPIRY_STEP_SECONDS))
+                await self.expire()
+        except StoreFailed:
+            return  # every writer is told; nothing expires in a store that accepts no writes
+        finally:
+            self._expirer = None
+
     async def expire(self) -> int:
-        """Delete what has outlived its TTL; how many. Called each second or so by whoever runs the store."""
+        """Delete what has outlived its TTL now; how many keys that were."""
         now = self._clock.now().timestamp()
         due = []
         while self._expiries and self._expiries[0][0] <= now:
@@ -241,6 +261,7 @@ class EmbeddedStorage:
 
     def subscribe(self, subscriber: Subscriber) -> None:
         self._subscribers.append(subscriber)
+        self._watch_expiries()
 
     async def watch(self, prefix: str, since: Revision) -> AsyncIterator[Sequence[Change]]:
         past = self._state.since(prefix, since)
@@ -265,6 +286,9 @@ class EmbeddedStorage:
         await self._medium.compact(revision)
 
     async def close(self) -> None:
+        if self._expirer is not None:
+            self._expirer.cancel()
+            await asyncio.wait((self._expirer,))
         while self._committer is not None:
             await self._committer
         if not self._closed:

@@ -118,15 +118,15 @@ class State:
         return found
 
     def compact(self, revision: Revision) -> None:
-        """Forget the changes up to `revision`.
+        """Forget the changes up to `revision`; nothing happens when that is done already.
 
         Raises:
-            Compacted: that is done already. FutureRevision: it has not happened.
+            FutureRevision: it has not happened.
         """
         if revision > self.revision:
             raise FutureRevision(revision, self.revision)
         if revision <= self.compacted:
-            raise Compacted(self.compacted)
+            return
         while self._history and self._history[0].mod_revision <= revision:
             self._history.popleft()
         self.compacted = revision
