@@ -19,6 +19,8 @@ class Config:
     """How one API server serves."""
 
     bind_address: str = "127.0.0.1"
+    more_addresses: tuple[str, ...] = ()
+    """Listened on, too, at the same port: the address under which pods reach this machine."""
     port: int = 6443
     """0 takes any free port."""
     tls_certificate: str = ""

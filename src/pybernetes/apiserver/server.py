@@ -132,7 +132,7 @@ class ApiServer:
         )
         self._listener = await asyncio.get_running_loop().create_server(
             lambda: HttpProtocol(self.pipeline, self.connections),
-            config.bind_address,
+            [config.bind_address, *config.more_addresses],
             config.port,
             ssl=context,
             backlog=BACKLOG,

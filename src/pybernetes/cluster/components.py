@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pybernetes
 from pybernetes.cluster.config import ClusterConfig
 from pybernetes.cluster.state import StateDirectory
 
@@ -101,4 +102,12 @@ def environment(component: Component) -> dict[str, str]:
     inherited = dict(os.environ)
     path = inherited.get("PATH", "/usr/bin:/bin").split(":")
     path += [directory for directory in ("/usr/local/sbin", "/usr/sbin", "/sbin") if directory not in path]
-    return {**inherited, "PATH": ":".join(path), "PYTHONUNBUFFERED": "1", **component.environment}
+    # The very program that runs now, wherever it was started from; a relative PYTHONPATH would mean another one.
+    source = str(Path(pybernetes.__file__).resolve().parent.parent)
+    return {
+        **inherited,
+        "PATH": ":".join(path),
+        "PYTHONPATH": source,
+        "PYTHONUNBUFFERED": "1",
+        **component.environment,
+    }

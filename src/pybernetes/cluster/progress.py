@@ -18,6 +18,14 @@ class Progress(Protocol):
         ...
 
 
+class Quiet:
+    """Progress nobody needs to see."""
+
+    def done(self, what: str) -> None: ...
+
+    def note(self, what: str) -> None: ...
+
+
 class Lines:
     """Progress as lines of text: `  ✓ API server ready  0.8s`, seconds since the step before."""
 

@@ -17,10 +17,11 @@ from pybernetes.cluster import containerd, kubeconfig_file, kubeconfigs, node_se
 from pybernetes.cluster.api import Api
 from pybernetes.cluster.components import SUPERVISOR, Component, plan, python
 from pybernetes.cluster.config import DEFAULT_NAME, KUBELET_PORT, ClusterConfig
+from pybernetes.cluster.down import down
 from pybernetes.cluster.errors import BadOption, ClusterError
 from pybernetes.cluster.identity import ProcessIdentity, identify, load
 from pybernetes.cluster.logfiles import tail
-from pybernetes.cluster.progress import Progress
+from pybernetes.cluster.progress import Progress, Quiet
 from pybernetes.cluster.state import StateDirectory
 from pybernetes.cluster.supervisor import running_supervisor, spawn, statuses
 from pybernetes.effects import SystemClock
@@ -57,6 +58,7 @@ def up(state: StateDirectory, options: UpOptions, progress: Progress, clock: Sys
         current = state.load_config() if existed else None
         supervisor = running_supervisor(state.run) if existed else None
         wanted = decide(state, current, options)
+        started = supervisor is None
         if supervisor is not None and current is not None:
             _refuse_changes(current, wanted)
             progress.note(f"Cluster {wanted.name!r} is already running.")
@@ -64,7 +66,12 @@ def up(state: StateDirectory, options: UpOptions, progress: Progress, clock: Sys
             _tell(progress, wanted, created=not existed)
             supervisor = _start(state, wanted, progress, clock)
         wanted = _remember_kubeconfig(state, wanted, kubeconfig)
-        _wait_until_ready(state, wanted, supervisor, progress, clock)
+        try:
+            _wait_until_ready(state, wanted, supervisor, progress, clock)
+        except ClusterError:
+            if started:  # nothing is left running that the user did not get
+                down(state, wanted, Quiet(), clock)
+            raise
         addition = kubeconfigs.document(wanted, state.pki, "admin")
         if kubeconfig_file.add(Path(wanted.kubeconfig), addition):
             progress.done(f"context {wanted.name!r} written to {wanted.kubeconfig}")
@@ -227,7 +234,7 @@ def _check_health(
         lines = last_words(state, culprit)
         raise ClusterError(
             f"the cluster did not start: {reason}" + (f"; its log ends with:\n{lines}" if lines else ""),
-            f"more: pybernetes logs {culprit or 'apiserver'}; try anew: pybernetes down, pybernetes up",
+            f"more: pybernetes logs {culprit or 'apiserver'}",
         )
     clock.pause(POLL_SECONDS)
 
