@@ -145,10 +145,12 @@ def _why_kill(
 
 def any_regular_container_created(pod: core_v1.Pod, runtime: RuntimePod) -> bool:
     """Whether a main container was ever made: then initialization is a thing of the past."""
-    return any(
-        (found := runtime.find(container.name)) is not None and found.state is not State.UNKNOWN
-        for container in pod.spec.containers
-    )
+    return any(runtime.find(container.name) is not None for container in pod.spec.containers)
+
+
+def any_regular_container_active(pod: core_v1.Pod, runtime: RuntimePod) -> bool:
+    """Whether a main container was made in the present sandbox."""
+    return any(runtime.find_active(container.name) is not None for container in pod.spec.containers)
 
 
 def _from_the_beginning(pod: core_v1.Pod, runtime: RuntimePod, actions: PodActions) -> None:
@@ -191,14 +193,14 @@ def _init_containers(pod: core_v1.Pod, runtime: RuntimePod, probes: ProbeVerdict
     spec = pod.spec.initContainers
     if not spec:
         return True
-    initialized = any_regular_container_created(pod, runtime)
+    initialized = any_regular_container_active(pod, runtime)
     later_one_known = initialized
     start: list[int] = []
     last = len(spec) - 1
     for index in range(last, -1, -1):
         container = spec[index]
         sidecar = is_sidecar(container)
-        newest = runtime.find(container.name)
+        newest = runtime.find_active(container.name)
         if newest is None:
             if later_one_known and sidecar:
                 start.append(index)

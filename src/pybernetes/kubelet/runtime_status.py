@@ -65,6 +65,7 @@ class RuntimeContainer:
     id: str
     name: str
     state: State
+    sandbox_id: str = ""
     attempt: int = 0
     created_at: datetime = EPOCH
     started_at: datetime | None = None
@@ -116,6 +117,13 @@ class RuntimePod:
         """The newest container of that name."""
         return next((container for container in self.containers if container.name == name), None)
 
+    def find_active(self, name: str) -> RuntimeContainer | None:
+        """The newest container of that name in the present sandbox; what ran in an earlier one has no part in it."""
+        sandbox = self.ready_sandbox
+        if sandbox is None:
+            return None
+        return next((one for one in self.containers if one.name == name and one.sandbox_id == sandbox.id), None)
+
     @property
     def running(self) -> list[RuntimeContainer]:
         return [one for one in self.containers if one.state in (State.RUNNING, State.UNKNOWN)]
@@ -150,7 +158,7 @@ def sandbox_from_cri(status: api.PodSandboxStatus) -> RuntimeSandbox:
     )
 
 
-def container_from_cri(status: api.ContainerStatus) -> RuntimeContainer:
+def container_from_cri(status: api.ContainerStatus, sandbox_id: str = "") -> RuntimeContainer:
     annotations = status.annotations
     grace: int | None = None
     restarts = status.metadata.attempt
@@ -164,6 +172,7 @@ def container_from_cri(status: api.ContainerStatus) -> RuntimeContainer:
         id=status.id,
         name=status.labels.get(CONTAINER_NAME_LABEL, status.metadata.name),
         state=_STATES.get(status.state, State.UNKNOWN),
+        sandbox_id=sandbox_id,
         attempt=status.metadata.attempt,
         created_at=moment(status.created_at) or EPOCH,
         started_at=moment(status.started_at),

@@ -59,7 +59,7 @@ def delete_options(context: Context) -> DeleteOptions:
             raise errors.BadRequest(f"the body of a DELETE must be DeleteOptions, not {document.get('kind')}")
     else:
         document = _from_query(context)
-    return checked_options(document)
+    return _checked(document)
 
 
 def _from_query(context: Context) -> Document:
@@ -81,12 +81,7 @@ def _from_query(context: Context) -> Document:
     return document
 
 
-def checked_options(document: Document) -> DeleteOptions:
-    """The options a DeleteOptions document means.
-
-    Raises:
-        Invalid.
-    """
+def _checked(document: Document) -> DeleteOptions:
     complaints = []
     propagation = document.get("propagationPolicy") or ""
     orphan = document.get("orphanDependents")

@@ -12,11 +12,16 @@ from msgspec.structs import replace
 
 from pybernetes.api import core_v1, pod_resources
 from pybernetes.effects import format_time
+from pybernetes.kubelet.pod_actions import any_regular_container_active
 from pybernetes.kubelet.restart_policy import is_sidecar
-from pybernetes.kubelet.runtime_status import RuntimePod, State
+from pybernetes.kubelet.runtime_status import RuntimePod
 from pybernetes.kubelet.status import conditions, reasons
 from pybernetes.kubelet.status.container_states import LOST_EXIT_CODE, LOST_MESSAGE, StartFailure, container_statuses
 from pybernetes.kubelet.status.phase import pod_phase
+
+
+class StartFailures(dict[str, StartFailure]):
+    """Why containers could not be started, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ def pod_status(
     init = _with_probes(pod, init, around.probes, init=True)
     main = _with_probes(pod, main, around.probes, init=False)
     by_name = {status.name: status for status in (*init, *main)}
-    phase = pod_phase(pod, by_name, terminal=around.terminal, initialized=_any_main_active(pod, runtime))
+    phase = pod_phase(pod, by_name, terminal=around.terminal, initialized=any_regular_container_active(pod, runtime))
     for earlier in (reported.phase, pod.status.phase):
         if earlier in (reasons.SUCCEEDED, reasons.FAILED):
             phase = earlier
@@ -98,14 +103,6 @@ def pod_status(
         containerStatuses=main,
         ephemeralContainerStatuses=ephemeral,
         qosClass=pod.status.qosClass or pod_resources.computed_qos_class(pod),
-    )
-
-
-def _any_main_active(pod: core_v1.Pod, runtime: RuntimePod) -> bool:
-    names = {container.name for container in pod.spec.containers}
-    return any(
-        one.name in names and (one.state in (State.RUNNING, State.UNKNOWN) or one.started_at is not None)
-        for one in runtime.containers
     )
 
 

@@ -1,0 +1,211 @@
+"""The kubelet: puts its parts together and runs them.
+
+    API server ──► informer ──► pod manager ──► pod workers ──► CRI
+                                    ▲   ▲            │
+                       pleg, probes ┘   └ references └─► status manager ──► API server
+
+Nothing is kept on disk that the kubelet needs to go on: after a crash it finds its containers by their labels.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from pybernetes.api import core_v1
+from pybernetes.api.object import Object
+from pybernetes.client.events import EventRecorder, reference
+from pybernetes.client.informer import Informer
+from pybernetes.client.interface import Client
+from pybernetes.effects import Chance, Clock
+from pybernetes.kubelet import dns_config
+from pybernetes.kubelet.cgroups import manager as cgroup_manager
+from pybernetes.kubelet.config import KubeletConfig
+from pybernetes.kubelet.cri.channel import RuntimeChannel
+from pybernetes.kubelet.cri.images import CriImages
+from pybernetes.kubelet.cri.interface import ImageService, RuntimeService
+from pybernetes.kubelet.cri.runtime import CriRuntime
+from pybernetes.kubelet.dns_config import DnsConfig
+from pybernetes.kubelet.image_puller import ImagePuller
+from pybernetes.kubelet.node_parts import NodeParts, PodCgroups
+from pybernetes.kubelet.node_status import NodeStatus
+from pybernetes.kubelet.pleg import Pleg
+from pybernetes.kubelet.pod_manager import PodManager
+from pybernetes.kubelet.probes.manager import ProbeManager
+from pybernetes.kubelet.probes.probers import Probers
+from pybernetes.kubelet.references import WatchedReferences
+from pybernetes.kubelet.seam import References, VolumeError, Volumes
+from pybernetes.kubelet.status.manager import StatusManager
+from pybernetes.kubelet.volumes.manager import VolumeManager
+
+logger = logging.getLogger("pybernetes.kubelet")
+
+COMPONENT = "kubelet"
+
+
+class PodEvents:
+    """`events.Recorder` on the client's recorder."""
+
+    def __init__(self, recorder: EventRecorder) -> None:
+        self._recorder = recorder
+
+    def event(self, obj: Object, event_type: str, reason: str, message: str, *, field_path: str = "") -> None:
+        self._recorder.event(reference(obj, field_path), event_type, reason, message)
+
+
+class Kubelet:
+    """One node's kubelet, its parts reachable for the server and for tests."""
+
+    def __init__(
+        self,
+        client: Client,
+        config: KubeletConfig,
+        clock: Clock,
+        chance: Chance,
+        *,
+        runtime: RuntimeService,
+        images: ImageService,
+        pod_cgroups: PodCgroups,
+        volumes: Volumes | None = None,
+        references: References | None = None,
+    ) -> None:
+        self.client, self.config, self.clock = client, config, clock
+        self.runtime, self.images = runtime, images
+        self._recorder = EventRecorder(client, COMPONENT, config.node_name, clock)
+        self.recorder = PodEvents(self._recorder)
+        self.statuses = StatusManager(client, clock, self._pod_gone)
+        self.node_status = NodeStatus(
+            client, config, clock, runtime, images, self.recorder, on_runtime_ready=self._wake_all
+        )
+        self.probers = Probers(runtime, clock)
+        self.probes = ProbeManager(self.probers, self.recorder, clock, chance, self._probe_changed)
+        self.pleg = Pleg(runtime, clock, self._runtime_changed, self._relisted)
+        watched = WatchedReferences(client, clock)
+        if references is None:
+            references = watched
+            watched.on_change(self._references_changed)
+        self.references = references
+        self._watched = watched if references is watched else None
+        self.volume_manager: VolumeManager | None = None
+        if volumes is None:
+            volumes = self.volume_manager = VolumeManager(
+                client,
+                watched,
+                clock,
+                chance,
+                root=config.root_dir,
+                node=self.node_status.facts,
+                cluster_domain=config.cluster_domain,
+                on_failure=self._volume_failed,
+            )
+        self.pods_informer = Informer(
+            client, core_v1.Pod, fields=f"spec.nodeName={config.node_name}", clock=clock, chance=chance
+        )
+        self.services = Informer(client, core_v1.Service, clock=clock, chance=chance)
+        parts = NodeParts(
+            config=config,
+            clock=clock,
+            chance=chance,
+            runtime=runtime,
+            puller=ImagePuller(images, self.recorder, clock),
+            probes=self.probes,
+            statuses=self.statuses,
+            recorder=self.recorder,
+            volumes=volumes,
+            references=references,
+            cgroups=pod_cgroups,
+            services=self._all_services,
+            node_facts=self.node_status.facts,
+            host_dns=self._host_dns,
+            runtime_problem=self.node_status.network_problem,
+        )
+        orphan_volumes = self.volume_manager.orphans if self.volume_manager is not None else (lambda _known: [])
+        self.pods = PodManager(parts, self.pods_informer, lambda: self.node_status.node, orphan_volumes)
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        config = self.config
+        config.root_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if self.volume_manager is not None:
+            await asyncio.to_thread(self.volume_manager.start)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._recorder.run(), name="kubelet/events")
+                tasks.create_task(self.node_status.run(), name="kubelet/node")
+                tasks.create_task(self.pods_informer.run(), name="kubelet/pods-informer")
+                tasks.create_task(self.services.run(), name="kubelet/services-informer")
+                tasks.create_task(self.statuses.run(), name="kubelet/statuses")
+                tasks.create_task(self.probes.run(), name="kubelet/probes")
+                if self._watched is not None:
+                    tasks.create_task(self._watched.run(), name="kubelet/references")
+                if self.volume_manager is not None:
+                    tasks.create_task(self.volume_manager.run(), name="kubelet/volumes")
+                await self.node_status.registered.wait()
+                await self.services.wait_synced()
+                tasks.create_task(self.pleg.run(), name="kubelet/pleg")
+                tasks.create_task(self.pods.run(), name="kubelet/pods")
+                logger.info("kubelet running node=%s", config.node_name)
+        finally:
+            await self.probers.close()
+
+    def _all_services(self) -> Sequence[core_v1.Service]:
+        return self.services.list()
+
+    def _host_dns(self) -> DnsConfig:
+        try:
+            return dns_config.parse_resolv_conf(Path(self.config.resolv_conf).read_text(encoding="utf-8"))
+        except OSError:
+            return DnsConfig()
+
+    def _wake_all(self) -> None:
+        self.pods.wake_all()
+
+    def _pod_gone(self, uid: str) -> None:
+        self.pods.gone(uid)
+
+    def _probe_changed(self, uid: str) -> None:
+        self.pods.probe_changed(uid)
+
+    def _runtime_changed(self, uid: str) -> None:
+        self.pods.wake(uid)
+
+    def _relisted(self) -> None:
+        self.pods.clean_up()
+
+    def _references_changed(self, uids: frozenset[str]) -> None:
+        for uid in sorted(uids):
+            self.pods.wake(uid)
+
+    def _volume_failed(self, pod: core_v1.Pod, error: VolumeError) -> None:
+        self.recorder.event(pod, "Warning", "FailedMount", str(error))
+
+
+async def run(client: Client, config: KubeletConfig, clock: Clock, chance: Chance) -> None:
+    """Be the kubelet of `config.node_name` until cancelled.
+
+    Raises:
+        OSError: the machine refuses something without which no pod can run, such as cgroups or mounts.
+        RuntimeError: no cgroups are mounted.
+    """
+    async with AsyncExitStack() as stack:
+        channel = RuntimeChannel(config.container_runtime_endpoint)
+        stack.push_async_callback(channel.close)
+        groups = cgroup_manager.CgroupManager(
+            cgroup_manager.detect(),
+            config.cgroup_root,
+            node_memory_bytes=cgroup_manager.node_memory_bytes(),
+            pod_pids_limit=config.pod_pids_limit,
+            cfs_quota=config.cpu_cfs_quota,
+        )
+        await asyncio.to_thread(groups.start)
+        kubelet = Kubelet(
+            client,
+            config,
+            clock,
+            chance,
+            runtime=CriRuntime(channel),
+            images=CriImages(channel),
+            pod_cgroups=groups,
+        )
+        await kubelet.run()

@@ -1,0 +1,1 @@
+"""Startup, liveness and readiness probes: how results add up, how one is run, and one loop that runs them all."""
