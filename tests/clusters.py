@@ -31,8 +31,11 @@ class Failed(AssertionError):
 class Cluster:
     """One cluster; `user` runs every command as an ordinary user (uid)."""
 
-    def __init__(self, name: str, root: Path, *, user: int | None = None) -> None:
+    def __init__(
+        self, name: str, root: Path, *, user: int | None = None, python: str = sys.executable, path: str = ""
+    ) -> None:
         self.name, self.root, self.user = name, root, user
+        self.python, self.path = python, path or str(REPOSITORY / "src")
         self.port = free_port()
         self.kubeconfig = root.parent / f"{name}.kubeconfig"
 
@@ -45,7 +48,7 @@ class Cluster:
             **kept,
             "PATH": path,
             "HOME": home,
-            "PYTHONPATH": str(REPOSITORY / "src"),
+            "PYTHONPATH": self.path,
             "KUBECONFIG": str(self.kubeconfig),
             "PYTHONWARNINGS": "default",
         }
@@ -76,7 +79,7 @@ class Cluster:
     ) -> subprocess.CompletedProcess[str]:
         words = command.split()
         options = ("--name", self.name, "--data-dir", str(self.root))
-        return self.run(sys.executable, "-m", "pybernetes", *words, *options, *arguments, code=code, seconds=seconds)
+        return self.run(self.python, "-m", "pybernetes", *words, *options, *arguments, code=code, seconds=seconds)
 
     def up(self, *arguments: str, seconds: float = 180) -> float:
         """Bring it up; the seconds that took."""

@@ -1,13 +1,17 @@
 """Point 6: an ordinary user without containerd has a cluster of simulated nodes in no time."""
 
+import contextlib
 import os
+import subprocess
+import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from clusters import Cluster, wait
+from clusters import REPOSITORY, Cluster, wait
 
 pytestmark = pytest.mark.kubectl
 
@@ -26,19 +30,38 @@ spec:
 """
 
 
+SYSTEM_PYTHON = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+
+
 @pytest.fixture
 def ordinary() -> Iterator[Cluster]:
-    """A cluster of an ordinary user: of nobody when the tests run as root, else of ourselves."""
-    user = NOBODY if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="pybernetes-user-") as home:
-        if user is not None:
-            os.chown(home, user, user)
-        cluster = Cluster("simulated", Path(home) / "state", user=user)
+    """A cluster of an ordinary user: of ourselves, or of nobody when the tests run as root."""
+    with tempfile.TemporaryDirectory(prefix="pybernetes-user-") as name, contextlib.ExitStack() as undo:
+        home = Path(name)
+        cluster = of_nobody(home, undo) if os.geteuid() == 0 else Cluster("simulated", home / "state")
         try:
             yield cluster
         finally:
             if cluster.root.exists():
                 cluster.delete()
+
+
+def of_nobody(home: Path, undo: contextlib.ExitStack) -> Cluster:
+    """Our code under a path anybody may read (root's home is not), run by the system's interpreter.
+
+    Mounted read-only, so that no cleaning up can ever reach it.
+    """
+    if not Path(SYSTEM_PYTHON).exists():
+        pytest.skip(f"there is no {SYSTEM_PYTHON} that an ordinary user could run")
+    os.chown(home, NOBODY, NOBODY)
+    mounts = {"src": REPOSITORY / "src", "packages": sysconfig.get_path("purelib")}
+    for name, source in mounts.items():
+        target = home / name
+        target.mkdir()
+        subprocess.run(["mount", "-o", "bind,ro", str(source), str(target)], check=True)
+        undo.callback(subprocess.run, ["umount", "--lazy", str(target)], check=True)
+    path = ":".join(str(home / name) for name in mounts)
+    return Cluster("simulated", home / "state", user=NOBODY, python=SYSTEM_PYTHON, path=path)
 
 
 def test_50_simulated_nodes_are_ready_in_under_2_seconds_and_run_a_deployment_of_500(ordinary: Cluster) -> None:

@@ -3,11 +3,13 @@
 import http.client
 import json
 import ssl
+from datetime import datetime
 from typing import Any
 
 from pybernetes.cluster.config import ClusterConfig
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.state import StateDirectory
+from pybernetes.effects import format_time
 
 TIMEOUT_SECONDS = 10.0
 
@@ -66,15 +68,22 @@ class Api:
             return False
         return True
 
-    def nodes(self) -> dict[str, bool]:
-        """Every node's name, and whether it is Ready; none while there is no answer."""
+    def nodes(self, since: datetime | None = None) -> dict[str, bool]:
+        """Every node's name, and whether it is Ready; none while there is no answer.
+
+        With `since`, what a node said before that moment does not count: it may be the last word of a node that
+        has been stopped.
+        """
+        oldest = format_time(since) if since else ""
         try:
             listing = self.request("GET", "/api/v1/nodes")
         except (OSError, ApiError):
             return {}
         return {
             node["metadata"]["name"]: any(
-                condition.get("type") == "Ready" and condition.get("status") == "True"
+                condition.get("type") == "Ready"
+                and condition.get("status") == "True"
+                and condition.get("lastHeartbeatTime", "") >= oldest
                 for condition in node.get("status", {}).get("conditions", ())
             )
             for node in listing.get("items", ())

@@ -102,12 +102,14 @@ def environment(component: Component) -> dict[str, str]:
     inherited = dict(os.environ)
     path = inherited.get("PATH", "/usr/bin:/bin").split(":")
     path += [directory for directory in ("/usr/local/sbin", "/usr/sbin", "/sbin") if directory not in path]
-    # The very program that runs now, wherever it was started from; a relative PYTHONPATH would mean another one.
-    source = str(Path(pybernetes.__file__).resolve().parent.parent)
+    # The very program that runs now, wherever it was started from: relative entries would mean something else.
+    source = Path(pybernetes.__file__).resolve().parent.parent
+    others = [Path(entry).absolute() for entry in inherited.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    paths = [source, *(entry for entry in others if entry != source)]
     return {
         **inherited,
         "PATH": ":".join(path),
-        "PYTHONPATH": source,
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "PYTHONUNBUFFERED": "1",
         **component.environment,
     }

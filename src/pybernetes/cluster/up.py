@@ -7,6 +7,7 @@ something else: the processes start all at once and find each other.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def up(state: StateDirectory, options: UpOptions, progress: Progress, clock: Sys
     Raises:
         ClusterError: it cannot be, and why.
     """
-    existed = state.exists()
+    began = clock.now()
     kubeconfig = options.kubeconfig
     if kubeconfig is not None:
         kubeconfig_file.read(kubeconfig)  # a broken file is told before anything is started
@@ -67,7 +68,7 @@ def up(state: StateDirectory, options: UpOptions, progress: Progress, clock: Sys
             supervisor = _start(state, wanted, progress, clock)
         wanted = _remember_kubeconfig(state, wanted, kubeconfig)
         try:
-            _wait_until_ready(state, wanted, supervisor, progress, clock)
+            _wait_until_ready(state, wanted, supervisor, progress, clock, began if started else None)
         except ClusterError:
             if started:  # nothing is left running that the user did not get
                 down(state, wanted, Quiet(), clock)
@@ -197,9 +198,14 @@ def _remember_kubeconfig(state: StateDirectory, config: ClusterConfig, given: Pa
 
 
 def _wait_until_ready(
-    state: StateDirectory, config: ClusterConfig, supervisor: ProcessIdentity, progress: Progress, clock: SystemClock
+    state: StateDirectory,
+    config: ClusterConfig,
+    supervisor: ProcessIdentity,
+    progress: Progress,
+    clock: SystemClock,
+    since: datetime | None,
 ) -> None:
-    """Return when the API answers and a node is Ready.
+    """Return when the API answers and a node is Ready, and has said so since the given moment.
 
     Raises:
         ClusterError: something keeps crashing, or two minutes have passed; with the end of its log.
@@ -212,7 +218,7 @@ def _wait_until_ready(
             _check_health(state, supervisor, deadline, waiting_for, clock)
         progress.done(f"API server ready at {config.server}")
         waiting_for = "a node to become Ready"
-        while not any((nodes := api.nodes()).values()):
+        while not any((nodes := api.nodes(since)).values()):
             _check_health(state, supervisor, deadline, waiting_for, clock)
         progress.done(f"{sum(nodes.values())} of {config.nodes + config.simulated_nodes} nodes Ready")
     finally:
