@@ -107,8 +107,8 @@ class WebSocket:
 class WebSocketBytes:
     """A raw connection inside a WebSocket's binary messages: how port-forward carries SPDY."""
 
-    def __init__(self, socket: WebSocket, connection: Duplex) -> None:
-        self._socket, self._connection = socket, connection
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
 
     async def read(self) -> bytes:
         while True:
@@ -122,7 +122,7 @@ class WebSocketBytes:
         await self._socket.send(data)
 
     def write_eof(self) -> None:
-        """A WebSocket ends as a whole, which `close` does."""
+        """A WebSocket ends as a whole, which its owner does."""
 
     def close(self) -> None:
-        self._connection.close()
+        """As `write_eof`."""
