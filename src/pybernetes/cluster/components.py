@@ -84,7 +84,8 @@ def _ours(name: str, state: StateDirectory) -> Component:
         command=(*python(), "process", name, "--data-dir", str(state.root)),
         log=state.logs / f"{name}.log",
         identity=state.run / f"{name}.json",
-        environment={"MALLOC_ARENA_MAX": "2"},
+        # gRPC guards itself against fork() without exec(), which nobody here does, and says so each time.
+        environment={"MALLOC_ARENA_MAX": "2", "GRPC_ENABLE_FORK_SUPPORT": "0"},
         open_files=1 << 16,
     )
 

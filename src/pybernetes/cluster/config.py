@@ -60,6 +60,11 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return str(ipaddress.ip_network(self.pod_cidr)[-2])
 
     @property
+    def node_pod_cidr(self) -> str:
+        """The part of the pod range the real node gives to its pods: the first /24."""
+        return str(next(ipaddress.IPv4Network(self.pod_cidr).subnets(new_prefix=24)))
+
+    @property
     def server(self) -> str:
         return f"https://127.0.0.1:{self.port}"
 

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 from pybernetes.cluster import service
 from pybernetes.cluster.config import ClusterConfig
 from pybernetes.cluster.snapshot import store_file
-from pybernetes.cluster.state import StateDirectory
+from pybernetes.cluster.state import StateDirectory, write_private
 from pybernetes.effects import Chance, SystemClock
 
 if TYPE_CHECKING:
     from pybernetes.client.rest import RestClient
+    from pybernetes.kubelet.config import KubeletConfig
     from pybernetes.storage.interface import Storage
 
 log = logging.getLogger("pybernetes.cluster")
@@ -33,6 +34,7 @@ PATIENCE_SECONDS = {"apiserver": 0.1, "control": 0.6, "node": 1.1, "simnode": 1.
 """How long each waits for another to bring a dead supervisor back."""
 STOP_CONCURRENCY = 6
 STOP_GRACE_SECONDS = 2
+RUNTIME_POLL_SECONDS = 0.05
 MAX_PODS = 250
 """Of the real node: a /24 has addresses for 253."""
 
@@ -124,14 +126,17 @@ async def control(state: StateDirectory, config: ClusterConfig) -> None:
 async def node(state: StateDirectory, config: ClusterConfig) -> None:
     """The node agent."""
     from pybernetes.dns import server as dns
+    from pybernetes.kubelet import kubelet
     from pybernetes.proxy import proxy
 
     clock, chance = SystemClock(), Chance()
+    await asyncio.to_thread(ensure_pause_image, state, clock)
     async with (
         client_as("node", state, config) as own,
         client_as("proxy", state, config) as proxying,
         asyncio.TaskGroup() as tasks,
     ):
+        tasks.create_task(kubelet.run(own, kubelet_settings(state, config), clock, chance), name="kubelet")
         tasks.create_task(
             proxy.run(
                 proxying,
@@ -161,6 +166,44 @@ async def node(state: StateDirectory, config: ClusterConfig) -> None:
             name="dns",
         )
         service.settle_memory()
+
+
+def kubelet_settings(state: StateDirectory, config: ClusterConfig) -> "KubeletConfig":
+    """The kubelet's settings, all within the cluster's own directories, cgroups and addresses."""
+    from pybernetes.kubelet.config import KubeletConfig
+
+    return KubeletConfig(
+        node_name=config.node_name,
+        node_ips=(config.machine_ip,),
+        container_runtime_endpoint=str(state.containerd_socket),
+        root_dir=state.kubelet,
+        pod_logs_dir=state.root / "pod-logs",
+        cluster_dns=(config.dns_ip,),
+        cluster_domain=config.domain,
+        max_pods=MAX_PODS,
+        pod_cidr=config.node_pod_cidr,
+        cgroup_root=f"{config.cgroup_root}/kubepods",
+        address=config.machine_ip,
+        port=config.kubelet_port,
+        tls_cert_file=state.pki / "kubelet.crt",
+        tls_private_key_file=state.pki / "kubelet.key",
+        client_ca_file=state.pki / "ca.crt",
+    )
+
+
+def ensure_pause_image(state: StateDirectory, clock: SystemClock) -> None:
+    """Load the pause image, unless the runtime has it; waits for the runtime."""
+    from pybernetes.cluster.containerd import PAUSE_IMAGE
+    from pybernetes.cluster.images.load import load_archive, present, reachable
+    from pybernetes.cluster.images.pause import build_pause
+
+    while not reachable(state):
+        clock.pause(RUNTIME_POLL_SECONDS)
+    if not present(state, PAUSE_IMAGE):
+        archive = state.containerd / "pause.tar"
+        write_private(archive, build_pause())
+        load_archive(state, archive)
+        log.info("loaded image=%s", PAUSE_IMAGE)
 
 
 def upstream_resolvers(path: Path) -> tuple[str, ...]:

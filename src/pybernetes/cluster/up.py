@@ -163,6 +163,7 @@ def _start(state: StateDirectory, config: ClusterConfig, progress: Progress, clo
     kubeconfigs.write(state, config)
     if config.nodes:
         containerd.prepare(state)
+        containerd.write_pod_network(config, state, config.node_pod_cidr)
         node_setup.prepare(config, state)
     progress.done("certificates and settings" + (", machine prepared" if config.nodes else ""))
     return start_supervisor(state)

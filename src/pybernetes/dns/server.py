@@ -8,6 +8,7 @@ import asyncio
 import logging
 import socket
 from dataclasses import dataclass
+from typing import cast
 
 from dnslib import RCODE, DNSRecord  # type: ignore[import-untyped,unused-ignore]
 
@@ -212,8 +213,8 @@ class _UdpServer(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # By promise of the loop, not by class: uvloop's transports have none of asyncio's.
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         assert self._transport is not None

@@ -34,6 +34,11 @@ def present(state: StateDirectory, name: str) -> bool:
     return done.returncode == 0 and name in done.stdout.split()
 
 
+def reachable(state: StateDirectory) -> bool:
+    """Whether the runtime answers."""
+    return state.containerd_socket.exists() and _ctr(state, "version").returncode == 0
+
+
 def _ctr(state: StateDirectory, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["ctr", "--address", str(state.containerd_socket), "--namespace", NAMESPACE, *arguments],
