@@ -47,14 +47,8 @@ class RequestInfo:
     name: str = ""
     path_parts: tuple[str, ...] = ()
     """What follows the subresource: the path behind `proxy/`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Whether a request may go on. `reason` says why, or what was wrong; it stands at the end of a refusal."""
-
-    allowed: bool
-    reason: str = ""
+    field_selector: str = ""
+    """Of lists, watches and deletions of collections, as sent: a node may list its own pods only."""
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ from pybernetes.apiserver.inprocess import ADMIN, InProcessClient
 from pybernetes.apiserver.interfaces import Admission, AllowAll, Authenticator, Authorizer, Documents, NoAdmission
 from pybernetes.apiserver.metrics import Metrics
 from pybernetes.apiserver.nonresource import NonResourceDocuments
+from pybernetes.apiserver.openapi.documents import OpenApi
 from pybernetes.apiserver.pipeline import Pipeline
 from pybernetes.apiserver.request import User
 from pybernetes.apiserver.scheme import Scheme
@@ -84,6 +85,8 @@ class ApiServer:
         self.documents = NonResourceDocuments(
             Discovery(lambda: scheme.resources, lambda: scheme.generation), self.health, self.core.metrics
         )
+        openapi = OpenApi(lambda: scheme.resources, lambda: scheme.generation)
+        self.documents.add(lambda request: openapi.answer(request.path, request.query_text, request.header("accept")))
         if self.core.documents is None:
             self.core.documents = self.documents
         self.pipeline = Pipeline(self.core)

@@ -59,7 +59,7 @@ def delete_options(context: Context) -> DeleteOptions:
             raise errors.BadRequest(f"the body of a DELETE must be DeleteOptions, not {document.get('kind')}")
     else:
         document = _from_query(context)
-    return _checked(document)
+    return checked_options(document)
 
 
 def _from_query(context: Context) -> Document:
@@ -81,7 +81,12 @@ def _from_query(context: Context) -> Document:
     return document
 
 
-def _checked(document: Document) -> DeleteOptions:
+def checked_options(document: Document) -> DeleteOptions:
+    """The options a DeleteOptions document means.
+
+    Raises:
+        Invalid.
+    """
     complaints = []
     propagation = document.get("propagationPolicy") or ""
     orphan = document.get("orphanDependents")

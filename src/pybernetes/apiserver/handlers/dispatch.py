@@ -13,6 +13,9 @@ from pybernetes.apiserver.handlers.patch import patch
 from pybernetes.apiserver.handlers.update import update
 from pybernetes.apiserver.handlers.watch import watch
 from pybernetes.apiserver.http.statuses import method_not_allowed, resource_not_served
+from pybernetes.apiserver.resources.binding import bind
+from pybernetes.apiserver.resources.eviction import evict
+from pybernetes.apiserver.resources.scale import scale
 
 VERBS: dict[str, Handler] = {
     "get": get,
@@ -28,10 +31,14 @@ VERBS: dict[str, Handler] = {
 WHOLE_OBJECT = frozenset({"status", "ephemeralcontainers", "resize", "finalize", "approval"})
 """Subresources that are another door to the object itself: same verbs, other rules (`api.strategy`)."""
 
-RESOURCES: dict[tuple[str, str], Handler] = {}
+RESOURCES: dict[tuple[str, str], Handler] = {("", "bindings"): bind}
 """(group, plural) → handler of resources that are asked and never stored: reviews, bindings."""
 
-SUBRESOURCES: dict[tuple[str, str], Handler] = {}
+SUBRESOURCES: dict[tuple[str, str], Handler] = {
+    ("*", "scale"): scale,
+    ("pods", "binding"): bind,
+    ("pods", "eviction"): evict,
+}
 """(plural or "*", subresource) → handler."""
 
 

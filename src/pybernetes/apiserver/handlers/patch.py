@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from pybernetes.api import decoding, schema
+from pybernetes.api.registry import Resource
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.handlers import update, writes
@@ -74,12 +75,11 @@ def _transform(context: Context, media_type: str, options: WriteOptions) -> upda
     """How the stored document becomes the patched one."""
     if media_type not in accepted_types(context):
         raise unsupported(context)
-    body = context.request.body
-    patch_document = _parse(body, operations=media_type == JSON_PATCH)
+    patch_document = parse(context.request.body, media_type)
 
     def transform(document: Document) -> Document:
         warnings = len(context.warnings)
-        patched = apply(context, media_type, document, patch_document)
+        patched = apply(media_type, document, patch_document, context.resource.resource)
         decoded = decoding.check(patched, context.resource.resource, field_validation=options.field_validation)
         del context.warnings[warnings:]
         context.warnings.extend(decoded.warnings)
@@ -89,7 +89,13 @@ def _transform(context: Context, media_type: str, options: WriteOptions) -> upda
     return transform
 
 
-def _parse(body: bytes, *, operations: bool) -> Any:
+def parse(body: bytes, media_type: str) -> Any:
+    """The patch in a body.
+
+    Raises:
+        BadRequest, RequestEntityTooLarge.
+    """
+    operations = media_type == JSON_PATCH
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -108,13 +114,12 @@ def _parse(body: bytes, *, operations: bool) -> Any:
     return document
 
 
-def apply(context: Context, media_type: str, document: Document, patch_document: Any) -> Document:
+def apply(media_type: str, document: Document, patch_document: Any, resource: Resource) -> Document:
     """The patched document, not yet checked.
 
     Raises:
         BadRequest, Invalid.
     """
-    resource, name = context.resource.resource, context.info.name
     try:
         if media_type == JSON_PATCH:
             patched = json_patch.apply(document, patch_document)
@@ -127,7 +132,7 @@ def apply(context: Context, media_type: str, document: Document, patch_document:
     except (json_patch.MalformedPatchError, strategic.StrategicPatchError) as error:
         raise BadRequest(str(error)) from None
     if not isinstance(patched, dict):
-        raise errors.BadRequest(f"the patch of {resource.qualified_name} {name!r} does not leave an object")
+        raise errors.BadRequest(f"the patch of {resource.qualified_name} does not leave an object")
     patched.setdefault("metadata", {})
     return patched
 

@@ -26,6 +26,12 @@ def success(details: Document | None = None) -> Response:
     return Response(orjson.dumps(status) + b"\n")
 
 
+def created() -> Response:
+    """`Status` Success for what a POST has done without making an object of its own."""
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+    return Response(orjson.dumps(status) + b"\n", 201)
+
+
 def resource_not_served() -> errors.NotFound:
     """Nothing is served at this path."""
     return errors.NotFound("the server could not find the requested resource")

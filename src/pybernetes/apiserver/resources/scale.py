@@ -1,0 +1,116 @@
+"""The scale subresource: replicas of a workload, and nothing else, as `autoscaling/v1 Scale`.
+
+Follows: pkg/registry/apps/deployment/storage/storage.go, ScaleREST; pkg/apis/autoscaling/validation, ValidateScale.
+"""
+
+from pybernetes.api import decoding
+from pybernetes.api.registry import Resource
+from pybernetes.apiserver.cache.objects import CachedObject
+from pybernetes.apiserver.context import Context
+from pybernetes.apiserver.handlers import patch, update, writes
+from pybernetes.apiserver.handlers.output import document_answer
+from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.http.negotiation import STRATEGIC_MERGE_PATCH
+from pybernetes.apiserver.request import Document
+from pybernetes.machinery import errors, field_errors, labels
+
+SCALE = Resource(
+    group="autoscaling",
+    version="v1",
+    kind="Scale",
+    plural="scales",
+    singular="scale",
+    namespaced=True,
+    verbs=(),
+    list_kind="ScaleList",
+    type_alias="autoscaling.v1.Scale",
+)
+
+
+def to_scale(document: Document) -> Document:
+    """The Scale that shows a workload."""
+    metadata = document["metadata"]
+    shown = {
+        key: metadata[key]
+        for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+        if key in metadata
+    }
+    spec, status = document.get("spec") or {}, document.get("status") or {}
+    scale_status: Document = {"replicas": status.get("replicas", 0)}
+    selector = spec.get("selector")
+    if selector:
+        chosen = labels.from_map(selector) if document["kind"] == "ReplicationController" else _structured(selector)
+        scale_status["selector"] = str(chosen)
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": shown,
+        "spec": {"replicas": spec.get("replicas", 0)},
+        "status": scale_status,
+    }
+
+
+def _structured(selector: Document) -> labels.Selector:
+    return labels.from_label_selector(selector)
+
+
+async def scale(context: Context) -> Answer:
+    """Show or set the number of replicas.
+
+    Raises:
+        NotFound, Conflict, BadRequest, Invalid, Forbidden (admission).
+    """
+    core, served, info = context.core, context.resource, context.info
+    if info.verb == "get":
+        await core.store.catch_up()
+        found = core.store.read(served, info.namespace, info.name)
+        return document_answer(context, to_scale(core.store.document(served, found)))
+    options = writes.write_options(context, "UpdateOptions" if info.verb == "update" else "PatchOptions")
+    if info.verb == "update":
+        wanted = writes.decode(context, SCALE, options)
+        name = wanted["metadata"].get("name")
+        if name and name != info.name:
+            raise writes.name_mismatch(name, info.name)
+
+        def scaled(present: Document) -> Document:  # noqa: ARG001 - a PUT replaces what is there
+            return wanted
+    else:
+        media_type = decoding.media_type(context.request.headers.get("content-type", ""))
+        if media_type not in patch.accepted_types(context):
+            raise patch.unsupported(context)
+        body = patch.parse(context.request.body, media_type)
+
+        def scaled(present: Document) -> Document:
+            alias = SCALE if media_type == STRATEGIC_MERGE_PATCH else served.resource
+            patched = patch.apply(media_type, present, body, alias)
+            return decoding.check(patched, SCALE, field_validation=options.field_validation).document
+
+    def transform(document: Document) -> Document:
+        return set_replicas(document, scaled(to_scale(document)))
+
+    result = await update.change(context, transform, options)
+    document = core.store.document(served, result) if isinstance(result, CachedObject) else result
+    return document_answer(context, to_scale(document))
+
+
+def set_replicas(document: Document, wanted: Document) -> Document:
+    """The workload with the replicas of a Scale, under its resourceVersion.
+
+    Raises:
+        Invalid, Conflict.
+    """
+    replicas = (wanted.get("spec") or {}).get("replicas", 0)
+    metadata = document["metadata"]
+    if replicas < 0:
+        complaint = field_errors.invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise field_errors.invalid("Scale", "autoscaling", metadata["name"], [complaint])
+    uid = wanted["metadata"].get("uid")
+    if uid and uid != metadata.get("uid"):
+        raise errors.conflict("scales", "autoscaling", metadata["name"])
+    document["spec"] = {**(document.get("spec") or {}), "replicas": replicas}
+    version = wanted["metadata"].get("resourceVersion", "")
+    if version:
+        metadata["resourceVersion"] = version
+    else:
+        metadata.pop("resourceVersion", None)
+    return document

@@ -1,0 +1,161 @@
+"""An API server on real sockets with TLS, and clients of it: `kubectl`, the Python client, raw HTTP.
+
+api_server      one server in memory, admin credentials, a kubeconfig
+kubectl         runs the real binary against it: `await kubectl("get", "pods")`
+"""
+
+import asyncio
+import datetime as dt
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from pybernetes.apiserver.config import Config
+from pybernetes.apiserver.server import ApiServer
+from pybernetes.effects import SystemClock
+from pybernetes.storage.memory import open_memory
+
+DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Pem:
+    """A key pair in files."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server and how to reach it."""
+
+    server: ApiServer
+    kubeconfig: Path
+    ca: Pem
+    admin: Pem
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+
+class Authority:
+    """A certificate authority of the test's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test-ca")])
+        builder = self._builder(self._name, self._key).add_extension(x509.BasicConstraints(True, None), critical=True)
+        self.pem = self._write("ca", builder.sign(self._key, hashes.SHA256()), self._key)
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        now = dt.datetime.now(dt.UTC)  # noqa: TID251 - certificates are checked against real time
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - DAY)
+            .not_valid_after(now + DAY)
+        )
+
+    def issue(self, name: str, organization: str = "", addresses: tuple[str, ...] = ()) -> Pem:
+        key = ec.generate_private_key(ec.SECP256R1())
+        attributes = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
+        if organization:
+            attributes.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
+        builder = self._builder(x509.Name(attributes), key)
+        if addresses:
+            import ipaddress
+
+            names = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return self._write(name, builder.sign(self._key, hashes.SHA256()), key)
+
+    def _write(self, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pem:
+        pem = Pem(self._folder / f"{name}.crt", self._folder / f"{name}.key")
+        pem.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        pem.key.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return pem
+
+
+def write_kubeconfig(path: Path, url: str, ca: Pem, client: Pem) -> Path:
+    cluster = {"server": url, "certificate-authority": str(ca.certificate)}
+    user = {"client-certificate": str(client.certificate), "client-key": str(client.key)}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "test", "cluster": cluster}],
+        "users": [{"name": "admin", "user": user}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
+        "current-context": "test",
+    }
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+@pytest.fixture
+async def api_server(tmp_path: Path) -> AsyncIterator[Served]:
+    authority = Authority(tmp_path)
+    serving = authority.issue("server", addresses=("127.0.0.1",))
+    admin = authority.issue("admin", "system:masters")
+    config = Config(
+        port=0,
+        tls_certificate=str(serving.certificate),
+        tls_key=str(serving.key),
+        client_ca=str(authority.pem.certificate),
+    )
+    storage = open_memory(SystemClock())
+    server = ApiServer(config, storage)
+    await server.start()
+    kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", server.url, authority.pem, admin)
+    try:
+        yield Served(server, kubeconfig, authority.pem, admin)
+    finally:
+        await server.stop()
+        await storage.close()
+
+
+Kubectl = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+async def kubectl(api_server: Served, tmp_path: Path) -> Kubectl:
+    """Run kubectl; what it prints. `fails=True` expects a failure and gives its error text."""
+    program = shutil.which("kubectl")
+    if program is None:
+        pytest.skip("kubectl is not installed")
+
+    async def run(*arguments: str, stdin: str = "", fails: bool = False) -> str:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            f"--kubeconfig={api_server.kubeconfig}",
+            f"--cache-dir={tmp_path / 'kube-cache'}",
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, error = await asyncio.wait_for(process.communicate(stdin.encode()), 30)
+        if fails:
+            assert process.returncode != 0, out.decode()
+            return error.decode()
+        assert process.returncode == 0, error.decode()
+        return out.decode()
+
+    return run
