@@ -13,6 +13,7 @@ from pybernetes.apiserver.http.negotiation import Output, negotiate
 from pybernetes.apiserver.interfaces import Admission, Authenticator, Authorizer, Documents
 from pybernetes.apiserver.metrics import Metrics
 from pybernetes.apiserver.request import ANONYMOUS, RequestInfo, User
+from pybernetes.apiserver.resources.kubelets import Kubelets
 from pybernetes.apiserver.scheme import Scheme, Served
 from pybernetes.apiserver.store import ObjectStore
 from pybernetes.apiserver.watches import Watches
@@ -37,8 +38,7 @@ class Core:
     authorizer: Authorizer
     admission: Admission
     documents: Documents | None
-    kubelets: Any = None
-    """`resources.kubelet_proxy.KubeletProxy`: how pods on nodes are reached."""
+    kubelets: Kubelets
     service_accounts: Any = None
     """Issues tokens for `serviceaccounts/token`."""
 

@@ -27,6 +27,7 @@ from pybernetes.apiserver.nonresource import NonResourceDocuments
 from pybernetes.apiserver.openapi.documents import OpenApi
 from pybernetes.apiserver.pipeline import Pipeline
 from pybernetes.apiserver.request import User
+from pybernetes.apiserver.resources.kubelets import Kubelets
 from pybernetes.apiserver.scheme import Scheme
 from pybernetes.apiserver.store import ObjectStore
 from pybernetes.apiserver.watches import Watches
@@ -80,6 +81,7 @@ class ApiServer:
             authorizer=parts.authorizer or AllowAll(),
             admission=parts.admission or NoAdmission(),
             documents=parts.documents,
+            kubelets=Kubelets(config.kubelet, cache),
         )
         self.health = Health()
         self.documents = NonResourceDocuments(

@@ -15,6 +15,8 @@ from pybernetes.apiserver.handlers.watch import watch
 from pybernetes.apiserver.http.statuses import method_not_allowed, resource_not_served
 from pybernetes.apiserver.resources.binding import bind
 from pybernetes.apiserver.resources.eviction import evict
+from pybernetes.apiserver.resources.pod_streams import attach, exec_, log, port_forward
+from pybernetes.apiserver.resources.proxy import proxy
 from pybernetes.apiserver.resources.scale import scale
 
 VERBS: dict[str, Handler] = {
@@ -38,6 +40,11 @@ SUBRESOURCES: dict[tuple[str, str], Handler] = {
     ("*", "scale"): scale,
     ("pods", "binding"): bind,
     ("pods", "eviction"): evict,
+    ("pods", "log"): log,
+    ("pods", "exec"): exec_,
+    ("pods", "attach"): attach,
+    ("pods", "portforward"): port_forward,
+    ("*", "proxy"): proxy,
 }
 """(plural or "*", subresource) → handler."""
 
