@@ -9,7 +9,7 @@ Nothing is kept on disk that the kubelet needs to go on: after a crash it finds 
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from pybernetes.client.informer import Informer
 from pybernetes.client.interface import Client
 from pybernetes.effects import Chance, Clock
 from pybernetes.kubelet import dns_config
+from pybernetes.kubelet.backoff import format_duration
 from pybernetes.kubelet.cgroups import manager as cgroup_manager
+from pybernetes.kubelet.cgroups.manager import CgroupManager
 from pybernetes.kubelet.config import KubeletConfig
 from pybernetes.kubelet.cri.channel import RuntimeChannel
 from pybernetes.kubelet.cri.images import CriImages
@@ -28,6 +30,7 @@ from pybernetes.kubelet.cri.interface import ImageService, RuntimeService
 from pybernetes.kubelet.cri.runtime import CriRuntime
 from pybernetes.kubelet.dns_config import DnsConfig
 from pybernetes.kubelet.image_puller import ImagePuller
+from pybernetes.kubelet.logs.rotation import LogRotator
 from pybernetes.kubelet.node_parts import NodeParts, PodCgroups
 from pybernetes.kubelet.node_status import NodeStatus
 from pybernetes.kubelet.pleg import Pleg
@@ -36,12 +39,16 @@ from pybernetes.kubelet.probes.manager import ProbeManager
 from pybernetes.kubelet.probes.probers import Probers
 from pybernetes.kubelet.references import WatchedReferences
 from pybernetes.kubelet.seam import References, VolumeError, Volumes
+from pybernetes.kubelet.server.access import Access, server_context
+from pybernetes.kubelet.server.server import KubeletServer
 from pybernetes.kubelet.status.manager import StatusManager
 from pybernetes.kubelet.volumes.manager import VolumeManager
 
 logger = logging.getLogger("pybernetes.kubelet")
 
 COMPONENT = "kubelet"
+PLEG_THRESHOLD_SECONDS = 180.0
+"""A runtime that has not answered a list for so long makes the kubelet unhealthy."""
 
 
 class PodEvents:
@@ -69,14 +76,24 @@ class Kubelet:
         pod_cgroups: PodCgroups,
         volumes: Volumes | None = None,
         references: References | None = None,
+        on_pod_cidr: Callable[[str], object] | None = None,
     ) -> None:
+        """`volumes` and `references` of None are the real ones. `on_pod_cidr` hears, in a thread, of the range the
+        node's pods get, before the runtime is told."""  # noqa: D205, D209
         self.client, self.config, self.clock = client, config, clock
         self.runtime, self.images = runtime, images
         self._recorder = EventRecorder(client, COMPONENT, config.node_name, clock)
         self.recorder = PodEvents(self._recorder)
         self.statuses = StatusManager(client, clock, self._pod_gone)
         self.node_status = NodeStatus(
-            client, config, clock, runtime, images, self.recorder, on_runtime_ready=self._wake_all
+            client,
+            config,
+            clock,
+            runtime,
+            images,
+            self.recorder,
+            on_runtime_ready=self._wake_all,
+            on_pod_cidr=on_pod_cidr,
         )
         self.probers = Probers(runtime, clock)
         self.probes = ProbeManager(self.probers, self.recorder, clock, chance, self._probe_changed)
@@ -121,6 +138,7 @@ class Kubelet:
             runtime_problem=self.node_status.network_problem,
         )
         orphan_volumes = self.volume_manager.orphans if self.volume_manager is not None else (lambda _known: [])
+        self.log_rotator = LogRotator(self._running_logs, runtime.reopen_container_log, clock)
         self.pods = PodManager(parts, self.pods_informer, lambda: self.node_status.node, orphan_volumes)
 
     async def run(self) -> None:
@@ -145,9 +163,25 @@ class Kubelet:
                 await self.services.wait_synced()
                 tasks.create_task(self.pleg.run(), name="kubelet/pleg")
                 tasks.create_task(self.pods.run(), name="kubelet/pods")
+                tasks.create_task(self.log_rotator.run(), name="kubelet/log-rotation")
                 logger.info("kubelet running node=%s", config.node_name)
         finally:
             await self.probers.close()
+
+    def problem(self) -> str:
+        """What is wrong with this kubelet, for `/healthz`; empty when nothing is."""
+        silent = self.clock.monotonic() - self.pleg.healthy_at
+        if silent > PLEG_THRESHOLD_SECONDS:
+            return f"pleg was last seen active {format_duration(round(silent))} ago; threshold is 3m0s"
+        return ""
+
+    async def _running_logs(self) -> Mapping[str, Path]:
+        return {
+            container.id: Path(container.log_path)
+            for worker in self.pods.workers()
+            for container in worker.runtime.running
+            if container.log_path
+        }
 
     def _all_services(self) -> Sequence[core_v1.Service]:
         return self.services.list()
@@ -181,17 +215,24 @@ class Kubelet:
         self.recorder.event(pod, "Warning", "FailedMount", str(error))
 
 
-async def run(client: Client, config: KubeletConfig, clock: Clock, chance: Chance) -> None:
+async def run(
+    client: Client,
+    config: KubeletConfig,
+    clock: Clock,
+    chance: Chance,
+    *,
+    on_pod_cidr: Callable[[str], object] | None = None,
+) -> None:
     """Be the kubelet of `config.node_name` until cancelled.
 
     Raises:
-        OSError: the machine refuses something without which no pod can run, such as cgroups or mounts.
+        OSError: the machine refuses something without which no pod can run: cgroups, mounts, the server's port.
         RuntimeError: no cgroups are mounted.
     """
     async with AsyncExitStack() as stack:
         channel = RuntimeChannel(config.container_runtime_endpoint)
         stack.push_async_callback(channel.close)
-        groups = cgroup_manager.CgroupManager(
+        groups = CgroupManager(
             cgroup_manager.detect(),
             config.cgroup_root,
             node_memory_bytes=cgroup_manager.node_memory_bytes(),
@@ -207,5 +248,20 @@ async def run(client: Client, config: KubeletConfig, clock: Clock, chance: Chanc
             runtime=CriRuntime(channel),
             images=CriImages(channel),
             pod_cgroups=groups,
+            on_pod_cidr=on_pod_cidr,
         )
+        if config.tls_cert_file is not None and config.tls_private_key_file is not None:
+            context = server_context(config.tls_cert_file, config.tls_private_key_file, config.client_ca_file)
+            server = KubeletServer(
+                kubelet.pods.pods,
+                kubelet.runtime,
+                groups,
+                clock,
+                Access(client, clock, config.node_name),
+                node_name=config.node_name,
+                root=config.root_dir,
+                healthy=kubelet.problem,
+            )
+            await server.start(config.address, config.port, context)
+            stack.push_async_callback(server.stop)
         await kubelet.run()

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from pybernetes.api import coordination_v1, core_v1, meta_v1
 from pybernetes.api.object import encode
+from pybernetes.client.informer import Informer
 from pybernetes.client.interface import Client, PatchType, Unreachable
 from pybernetes.effects import Clock, format_micro_time, format_time
 from pybernetes.kubelet import events, node_facts
@@ -52,6 +53,7 @@ class NodeStatus:
         images: ImageService,
         recorder: events.Recorder,
         on_runtime_ready: Callable[[], None],
+        on_pod_cidr: Callable[[str], object] | None = None,
     ) -> None:
         self._client = client
         self._config = config
@@ -60,6 +62,7 @@ class NodeStatus:
         self._images = images
         self._recorder = recorder
         self._on_runtime_ready = on_runtime_ready
+        self._on_pod_cidr = on_pod_cidr
         self.machine = node_facts.read_machine()
         self.ips = config.node_ips or node_facts.default_node_ips()
         self.capacity = node_facts.Amounts()
@@ -71,6 +74,7 @@ class NodeStatus:
         self._network_problem = "container runtime network not ready"
         self._runtime_info = ("containerd", "unknown")
         self._reported_at: float | None = None
+        self._reported = core_v1.NodeStatus()
         self._told_pod_cidr = ""
 
     def facts(self) -> NodeFacts:
@@ -89,6 +93,7 @@ class NodeStatus:
             await self._register()
             tasks.create_task(self._keep_lease(), name="kubelet/lease")
             tasks.create_task(self._keep_status(), name="kubelet/node-status")
+            tasks.create_task(self._follow_node(), name="kubelet/own-node")
 
     def _measure(self) -> None:
         self._config.root_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -96,6 +101,23 @@ class NodeStatus:
         self.allocatable = node_facts.allocatable(
             self.capacity, self._config.system_reserved, self._config.kube_reserved
         )
+
+    async def _follow_node(self) -> None:
+        """Know what others say about the node: its pod network range, labels and taints."""
+        informer = Informer(self._client, core_v1.Node, fields=f"metadata.name={self._config.node_name}")
+        news = asyncio.Event()
+
+        def seen(node: core_v1.Node) -> None:
+            self.node = node
+            news.set()
+
+        informer.add_handler(seen, lambda _old, new: seen(new))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(informer.run(), name="kubelet/node-informer")
+            while True:
+                news.clear()
+                await self._set_pod_cidr()
+                await news.wait()
 
     # the runtime
 
@@ -121,11 +143,20 @@ class NodeStatus:
             away = bool(self.network_problem())
             await self._clock.sleep(RUNTIME_AWAY_CHECK_SECONDS if away else RUNTIME_CHECK_SECONDS)
 
-    async def set_pod_cidr(self, pod_cidr: str) -> None:
+    async def _set_pod_cidr(self) -> None:
         """Tell the runtime which range the node's pods get; once per range."""
-        if pod_cidr and pod_cidr != self._told_pod_cidr:
+        pod_cidr = ",".join(self.node.spec.podCIDRs) or self.node.spec.podCIDR or self._config.pod_cidr
+        if not pod_cidr or pod_cidr == self._told_pod_cidr:
+            return
+        if self._on_pod_cidr is not None:
+            await asyncio.to_thread(self._on_pod_cidr, pod_cidr)
+        try:
             await self._runtime.update_pod_cidr(pod_cidr)
-            self._told_pod_cidr = pod_cidr
+        except RuntimeFailure as error:
+            logger.warning("runtime not told of the pod network range=%s error=%s", pod_cidr, error)
+            return
+        logger.info("pod network range=%s", pod_cidr)
+        self._told_pod_cidr = pod_cidr
 
     # the node object
 
@@ -221,19 +252,17 @@ class NodeStatus:
         status = await self._status(self.node.status.conditions)
         now = self._clock.monotonic()
         due = self._reported_at is None or now - self._reported_at >= self._config.node_status_report_seconds
-        if not due and _without_times(status) == _without_times(self.node.status):
+        if not due and _without_times(status) == _without_times(self._reported):
             return
-        was_ready = _is_ready(self.node.status)
+        was_ready = _is_ready(self.node.status) if self._reported_at is None else _is_ready(self._reported)
         patch: dict[str, Any] = {"status": msgspec.to_builtins(status)}
         if status.addresses:
             patch["status"]["addresses"] = [*patch["status"]["addresses"], {"$patch": "replace"}]
         self.node = await self._client.patch(
             core_v1.Node, self._config.node_name, patch=patch, patch_type=PatchType.STRATEGIC, subresource="status"
         )
-        self.node = replace(self.node, status=replace(status, conditions=self.node.status.conditions))
+        self._reported = status
         self._reported_at = now
-        if self.node.spec.podCIDR:
-            await self.set_pod_cidr(self.node.spec.podCIDR)
         if was_ready is not _is_ready(status):
             reason = events.NODE_READY if _is_ready(status) else events.NODE_NOT_READY
             self._recorder.event(
