@@ -29,7 +29,7 @@ class KubeletConfig:
     max_pods: int = DEFAULT_MAX_PODS
     pod_pids_limit: int = -1
     pod_cidr: str = ""
-    """Used until the node object names one [podCIDR]."""
+    """What the node registers with as its pods' range; empty leaves it to the cluster to give it one [podCIDR]."""
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[core_v1.Taint] = ()
     register_node: bool = True

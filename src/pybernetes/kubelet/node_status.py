@@ -184,7 +184,11 @@ class NodeStatus:
             metadata=meta_v1.ObjectMeta(
                 name=config.node_name, labels=labels, annotations={CONTROLLER_ATTACH_ANNOTATION: "true"}
             ),
-            spec=core_v1.NodeSpec(taints=list(config.taints)),
+            spec=core_v1.NodeSpec(
+                taints=list(config.taints),
+                podCIDR=config.pod_cidr,
+                podCIDRs=[config.pod_cidr] if config.pod_cidr else [],
+            ),
             status=await self._status(()),
         )
         try:
