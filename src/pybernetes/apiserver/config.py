@@ -28,6 +28,15 @@ class Config:
     tls_key: str = ""
     client_ca: str = ""
     """PEM file: whoever shows a certificate of this authority is authenticated by it."""
+    service_account_signing_key: str = ""
+    """PEM file of the key that signs tokens; empty: none are issued or believed."""
+    service_account_keys: tuple[str, ...] = ()
+    """PEM files of further keys whose tokens are believed."""
+    service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"
+    api_audiences: tuple[str, ...] = ()
+    """Audiences this server answers to; empty: the issuer."""
+    token_auth_file: str = ""
+    """CSV file of fixed tokens."""
     all_api_versions: bool = False
     """Serve alpha and beta versions, too: `--runtime-config=api/all=true`."""
     request_timeout_seconds: float = 60.0

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from pybernetes.api.registry import Subresource
 from pybernetes.apiserver.cache.watch_cache import WatchCache
@@ -15,6 +14,7 @@ from pybernetes.apiserver.metrics import Metrics
 from pybernetes.apiserver.request import ANONYMOUS, RequestInfo, User
 from pybernetes.apiserver.resources.kubelets import Kubelets
 from pybernetes.apiserver.scheme import Scheme, Served
+from pybernetes.apiserver.security import Security
 from pybernetes.apiserver.store import ObjectStore
 from pybernetes.apiserver.watches import Watches
 from pybernetes.effects import Chance, Clock, Ids
@@ -39,8 +39,7 @@ class Core:
     admission: Admission
     documents: Documents | None
     kubelets: Kubelets
-    service_accounts: Any = None
-    """Issues tokens for `serviceaccounts/token`."""
+    security: Security
 
 
 @dataclass(slots=True)

@@ -3,9 +3,9 @@
 Each may answer at once or with an awaitable; what is answered at once costs no task.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pybernetes.apiserver.http.message import Answer, Request
 from pybernetes.apiserver.request import AdmissionRequest, RequestInfo, User
@@ -20,8 +20,10 @@ class Decision:
 
 
 class Authenticator(Protocol):
-    def authenticate(self, request: Request) -> User | Awaitable[User | None] | None:
-        """Who asks; None when nothing the request carries says so.
+    def identify(
+        self, authorization: str, peer: Mapping[str, Any] | None = None, peer_der: bytes | None = None
+    ) -> User | None:
+        """Who the client certificate or the Authorization header shows; None when there is neither.
 
         Raises:
             Unauthorized: credentials are there and wrong.

@@ -42,7 +42,7 @@ _AUTHENTICATION_EXTRA = "impersonate-extra-"
 # ── stages ──
 
 
-def authenticate(context: Context) -> Outcome | Awaitable[Outcome]:
+def authenticate(context: Context) -> Outcome:
     """Find out who asks: from what the connection already knows, else from the authenticator.
 
     Raises:
@@ -60,23 +60,12 @@ def authenticate(context: Context) -> Outcome | Awaitable[Outcome]:
     authenticator = context.core.authenticator
     if authenticator is None:
         return None
-    found = authenticator.authenticate(context.request)
-    if found is None or isinstance(found, User):
-        _remember(context, credentials, found)
-        return None
-    return _authenticate_later(context, credentials, found)
-
-
-async def _authenticate_later(context: Context, credentials: str, found: Awaitable[User | None]) -> None:
-    _remember(context, credentials, await found)
-
-
-def _remember(context: Context, credentials: str, user: User | None) -> None:
-    context.user = user or ANONYMOUS
-    users = context.request.connection.users
-    if len(users) >= MAX_CREDENTIALS:
-        users.clear()
-    users[credentials] = (context.user, context.started + CREDENTIALS_SECONDS)
+    found = authenticator.identify(credentials, connection.certificate, connection.certificate_der)
+    context.user = found or ANONYMOUS
+    if len(connection.users) >= MAX_CREDENTIALS:
+        connection.users.clear()
+    connection.users[credentials] = (context.user, context.started + CREDENTIALS_SECONDS)
+    return None
 
 
 def impersonate(context: Context) -> Outcome | Awaitable[Outcome]:

@@ -29,6 +29,7 @@ from pybernetes.apiserver.pipeline import Pipeline
 from pybernetes.apiserver.request import User
 from pybernetes.apiserver.resources.kubelets import Kubelets
 from pybernetes.apiserver.scheme import Scheme
+from pybernetes.apiserver.security import assemble
 from pybernetes.apiserver.store import ObjectStore
 from pybernetes.apiserver.watches import Watches
 from pybernetes.effects import Chance, Clock, Ids, SystemClock
@@ -66,6 +67,7 @@ class ApiServer:
         self.storage = storage
         scheme = Scheme.built_in(all_versions=config.all_api_versions)
         cache = WatchCache(storage, scheme)
+        security = assemble(config, cache, parts.clock, parts.ids)
         self.core = Core(
             config=config,
             scheme=scheme,
@@ -77,10 +79,11 @@ class ApiServer:
             clock=parts.clock,
             chance=parts.chance,
             ids=parts.ids,
-            authenticator=parts.authenticator,
+            authenticator=parts.authenticator or security.authenticator,
             authorizer=parts.authorizer or AllowAll(),
             admission=parts.admission or NoAdmission(),
             documents=parts.documents,
+            security=security,
             kubelets=Kubelets(config.kubelet, cache),
         )
         self.health = Health()
@@ -117,6 +120,7 @@ class ApiServer:
         """Read the store and follow it from now on; serves callers in the same process from here on."""
         await self.core.cache.load()
         self.storage.subscribe(self.core.cache.apply)
+        self.core.security.authorizer.follow()
         for name, task in (
             ("apiserver/watches", self.core.watches.run()),
             ("apiserver/compaction", self._compact()),

@@ -82,6 +82,7 @@ async def apiserver(state: StateDirectory, config: ClusterConfig) -> None:
         tls_certificate=str(pki / "apiserver.crt"),
         tls_key=str(pki / "apiserver.key"),
         client_ca=str(pki / "ca.crt"),
+        service_account_signing_key=str(pki / "sa.key"),
         service_cidr=config.service_cidr,
         advertise_address=config.machine_ip if config.nodes else "",
         kubelet=KubeletClientConfig(

@@ -92,7 +92,7 @@ class ResourceCache:
             if previous is None:
                 insort(self.keys, key)
             self.objects[key] = current
-            self._append(Event(current, previous, deleted=False))
+            self._append(Event(current, previous, deleted=False), document)
 
     def keep(self) -> None:
         """Hold decoded documents from now on."""
@@ -101,13 +101,15 @@ class ResourceCache:
             for obj in self.objects.values():
                 obj.keep()
 
-    def _append(self, event: Event) -> None:
+    def _append(self, event: Event, document: Document | None = None) -> None:
         self.events.append(event)
         self.changed_at = event.revision
         self._event_bytes += len(event.object.body)
-        for observer in self._observers:
+        if self._observers:
             old = event.previous.document if event.previous is not None else None
-            observer(old, None if event.deleted else event.object.document)
+            new = None if event.deleted else document or event.object.document
+            for observer in self._observers:
+                observer(old, new)
 
     def batch_ends(self) -> None:
         """Called after the last `apply` of a commit: trims the ring and wakes the watchers."""

@@ -17,6 +17,7 @@ from pybernetes.apiserver.resources.binding import bind
 from pybernetes.apiserver.resources.eviction import evict
 from pybernetes.apiserver.resources.pod_streams import attach, exec_, log, port_forward
 from pybernetes.apiserver.resources.proxy import proxy
+from pybernetes.apiserver.resources.reviews import REVIEWS, review, token
 from pybernetes.apiserver.resources.scale import scale
 
 VERBS: dict[str, Handler] = {
@@ -33,11 +34,12 @@ VERBS: dict[str, Handler] = {
 WHOLE_OBJECT = frozenset({"status", "ephemeralcontainers", "resize", "finalize", "approval"})
 """Subresources that are another door to the object itself: same verbs, other rules (`api.strategy`)."""
 
-RESOURCES: dict[tuple[str, str], Handler] = {("", "bindings"): bind}
+RESOURCES: dict[tuple[str, str], Handler] = {("", "bindings"): bind, **dict.fromkeys(REVIEWS, review)}
 """(group, plural) → handler of resources that are asked and never stored: reviews, bindings."""
 
 SUBRESOURCES: dict[tuple[str, str], Handler] = {
     ("*", "scale"): scale,
+    ("serviceaccounts", "token"): token,
     ("pods", "binding"): bind,
     ("pods", "eviction"): evict,
     ("pods", "log"): log,
