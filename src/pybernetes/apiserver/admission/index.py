@@ -1,0 +1,59 @@
+"""Every admission plugin, in the order in which they are asked.
+
+Follows: kubernetes pkg/kubeapiserver/options/plugins.go, AllOrderedPlugins and DefaultOffAdmissionPlugins;
+NodeRestriction is on, as kubeadm sets it up.
+"""
+
+from dataclasses import dataclass
+
+from pybernetes.apiserver.admission.chain import Chain
+from pybernetes.apiserver.admission.default_ingress_class import DefaultIngressClass
+from pybernetes.apiserver.admission.default_storage_class import DefaultStorageClass
+from pybernetes.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
+from pybernetes.apiserver.admission.grants import Grants
+from pybernetes.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from pybernetes.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
+from pybernetes.apiserver.admission.plugin import Plugin
+from pybernetes.apiserver.admission.pod_topology_labels import PodTopologyLabels
+from pybernetes.apiserver.admission.priority import Priority
+from pybernetes.apiserver.admission.runtime_class import RuntimeClass
+from pybernetes.apiserver.admission.service_account import ServiceAccount
+from pybernetes.apiserver.admission.storage_object_in_use_protection import StorageObjectInUseProtection
+from pybernetes.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
+from pybernetes.apiserver.authz.authorizer import Authorizer
+from pybernetes.apiserver.request import ObjectReader
+from pybernetes.effects import Chance, Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What plugins may use."""
+
+    reader: ObjectReader
+    authorizer: Authorizer
+    clock: Clock
+    chance: Chance
+
+
+def plugins(neighbours: Neighbours) -> list[Plugin]:
+    """All plugins, in order."""
+    reader = neighbours.reader
+    return [
+        NamespaceLifecycle(reader),
+        ServiceAccount(reader, neighbours.clock, neighbours.chance),
+        TaintNodesByCondition(),
+        Priority(reader),
+        DefaultTolerationSeconds(),
+        DefaultStorageClass(reader),
+        StorageObjectInUseProtection(),
+        PersistentVolumeClaimResize(reader),
+        RuntimeClass(reader),
+        DefaultIngressClass(reader),
+        PodTopologyLabels(reader),
+        Grants(neighbours.authorizer),
+    ]
+
+
+def chain(neighbours: Neighbours, disabled: frozenset[str] = frozenset()) -> Chain:
+    """The chain without the plugins named in `disabled`."""
+    return Chain([plugin for plugin in plugins(neighbours) if plugin.NAME not in disabled])
