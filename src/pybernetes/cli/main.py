@@ -24,13 +24,12 @@ COMMANDS = {
     "snapshot": "save everything the API server stores, or restore it",
     "token": "create tokens with which others may join",
     "apiserver": "run the API server alone",
-    "controller-manager": "run the controllers alone, against any API server",
     "scheduler": "run the scheduler alone, against any API server",
     "kubelet": "run the kubelet alone, against any API server",
     "proxy": "run the service proxy alone, against any API server",
     "dns": "run cluster DNS alone, against any API server",
 }
-MODULES = {"apiserver": "component", "controller-manager": "component", "scheduler": "component"}
+MODULES = {"apiserver": "component", "scheduler": "component"}
 MODULES |= {"kubelet": "component", "proxy": "component", "dns": "component"}
 HIDDEN = {"process": "one process of a cluster", "supervise": "the supervisor of a cluster"}
 """What the supervisor runs; not for people."""

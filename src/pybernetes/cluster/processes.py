@@ -135,6 +135,7 @@ async def node(state: StateDirectory, config: ClusterConfig) -> None:
     async with (
         client_as("node", state, config) as own,
         client_as("proxy", state, config) as proxying,
+        client_as("admin", state, config) as publishing,
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(kubelet.run(own, kubelet_settings(state, config), clock, chance), name="kubelet")
@@ -153,7 +154,7 @@ async def node(state: StateDirectory, config: ClusterConfig) -> None:
         )
         tasks.create_task(
             dns.run(
-                own,
+                publishing,
                 dns.DnsConfig(
                     addresses=(config.machine_ip,),
                     domain=config.domain,

@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from pybernetes.client.interface import Client, Unreachable
+from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.identity import identify
 from pybernetes.cluster.state import StateDirectory
 from pybernetes.cluster.supervisor import PIDFD, running_supervisor
@@ -30,7 +31,11 @@ API_POLL_SECONDS = 0.03
 
 
 def run(main: Coroutine[Any, Any, None]) -> int:
-    """Run until `main` ends or SIGTERM comes; the exit code."""
+    """Run until `main` ends or SIGTERM comes; the exit code.
+
+    Raises:
+        ClusterError: `main` could not do its work for a reason that has words.
+    """
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_until_signal(main))
@@ -60,6 +65,8 @@ async def _until_signal(main: Coroutine[Any, Any, None]) -> int:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait_for(asyncio.shield(asyncio.wait((task,))), STOP_SECONDS)
     if task.done() and not task.cancelled() and task.exception() is not None:
+        if isinstance(task.exception(), ClusterError):
+            task.result()  # raises: the command says it in words
         log.error("failed", exc_info=task.exception())
         return 1
     return 0
