@@ -5,6 +5,7 @@ A transaction is all or nothing: when one command of it fails, the kernel keeps 
 
 import asyncio
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,15 +17,21 @@ class NftError(Exception):
 
 
 async def run(*arguments: str, text: str = "") -> tuple[int, str, str]:
-    """Exit code, output and complaints of one program; it is ended when the caller is cancelled."""
-    process = await asyncio.create_subprocess_exec(
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    """Exit code, output and complaints of one program; it is ended when the caller is cancelled.
+
+    `text` reaches it as a file in memory: a program that ends without reading cannot break a pipe of ours.
+    """
+    with os.fdopen(os.memfd_create("input"), "w+b") as memory:
+        memory.write(text.encode())
+        memory.seek(0)
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=memory.fileno(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
     try:
-        output, complaints = await process.communicate(text.encode())
+        output, complaints = await process.communicate()
     except asyncio.CancelledError:
         process.kill()
         await process.wait()
