@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote
 import httptools
 
 from pybernetes.machinery.errors import StatusError
-from pybernetes.machinery.streams.duplex import SocketDuplex, StreamClosed
+from pybernetes.machinery.streams.duplex import SocketDuplex, StreamClosed, close_writer
 
 log = logging.getLogger("pybernetes.kubelet.server")
 
@@ -190,7 +190,7 @@ class HttpServer:
         except (StreamClosed, OSError, asyncio.IncompleteReadError, TimeoutError) as error:
             log.debug("connection ended error=%s", error)
         finally:
-            writer.close()
+            await close_writer(writer)
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; whether another may follow."""

@@ -20,7 +20,7 @@ from pybernetes.kubelet.server import lookup
 from pybernetes.kubelet.server.http import Exchange, Request
 from pybernetes.machinery.errors import BadRequest, InternalError
 from pybernetes.machinery.streams import remote_command
-from pybernetes.machinery.streams.duplex import Duplex, StreamClosed, splice
+from pybernetes.machinery.streams.duplex import SocketDuplex, StreamClosed, splice
 from pybernetes.machinery.streams.http_upgrade import UpgradeRefused, upgrade
 from pybernetes.machinery.streams.remote_command import ChannelSocket, Wanted
 from pybernetes.machinery.streams.spdy_client import SpdyClient
@@ -135,16 +135,17 @@ class Streaming:
             )
         runtime = await self._spdy(url, remote_command.SPDY_PROTOCOL)
         client = exchange.hijack()
-        await client.write(accept_head(request.headers.get("sec-websocket-key", ""), protocol))
         socket = ChannelSocket(WebSocket(client), protocol)
         try:
+            await client.write(accept_head(request.headers.get("sec-websocket-key", ""), protocol))
             await remote_command.translate(socket, SpdyClient(runtime), wanted)
         except StreamClosed as error:
             log.debug("stream ended early path=%s error=%s", request.path, error)
         finally:
             client.close()
+            await runtime.wait_closed()
 
-    async def _spdy(self, url: str, protocol: str) -> Duplex:
+    async def _spdy(self, url: str, protocol: str) -> SocketDuplex:
         """A SPDY connection to the runtime. Raises: InternalError."""
         headers = [("Connection", "Upgrade"), ("Upgrade", SPDY), ("X-Stream-Protocol-Version", protocol)]
         try:
@@ -171,18 +172,22 @@ class Streaming:
         except StreamClosed as error:
             raise InternalError(f"unable to upgrade connection: {error}") from error
         client = exchange.hijack()
-        await client.write(upgraded.head)
-        await splice(client, upgraded.connection)
+        try:
+            await client.write(upgraded.head)
+            await splice(client, upgraded.connection)
+        finally:
+            await upgraded.connection.wait_closed()
 
     async def _tunnel(self, request: Request, exchange: Exchange, url: str) -> None:
         runtime = await self._spdy(url, PORT_FORWARD)
         client = exchange.hijack()
-        await client.write(accept_head(request.headers.get("sec-websocket-key", ""), TUNNEL))
         socket = WebSocket(client)
         try:
+            await client.write(accept_head(request.headers.get("sec-websocket-key", ""), TUNNEL))
             await splice(WebSocketBytes(socket), runtime)
         except StreamClosed as error:
             log.debug("tunnel ended early path=%s error=%s", request.path, error)
         finally:
             await socket.close()
             client.close()
+            await runtime.wait_closed()

@@ -4,6 +4,8 @@ import asyncio
 from typing import Protocol
 
 READ_BYTES = 64 * 1024
+CLOSE_SECONDS = 5.0
+"""How long a peer may take to accept the end of a connection."""
 
 
 class StreamClosed(Exception):
@@ -52,6 +54,20 @@ class SocketDuplex:
 
     def close(self) -> None:
         self._writer.close()
+
+    async def wait_closed(self) -> None:
+        """Close, and return when what was written is on its way; a peer that does not take it is cut off."""
+        await close_writer(self._writer)
+
+
+async def close_writer(writer: asyncio.StreamWriter) -> None:
+    """The connection is closed, in the end by force."""
+    writer.close()
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
 
 
 async def pump(source: Duplex, sink: Duplex) -> None:

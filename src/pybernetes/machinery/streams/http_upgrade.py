@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from pybernetes.machinery.streams.duplex import READ_BYTES, SocketDuplex, StreamClosed
+from pybernetes.machinery.streams.duplex import SocketDuplex, StreamClosed, close_writer
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_ERROR_BODY_BYTES = 64 * 1024
@@ -60,7 +60,7 @@ async def upgrade(method: str, url: str, headers: Sequence[tuple[str, str]]) -> 
         writer.write(request_head(method, url, headers))
         head = await reader.readuntil(b"\r\n\r\n")
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        writer.close()
+        await close_writer(writer)
         raise StreamClosed(f"no answer to the upgrade: {error}") from error
     except BaseException:
         writer.close()
@@ -69,9 +69,6 @@ async def upgrade(method: str, url: str, headers: Sequence[tuple[str, str]]) -> 
     code = int(status[1]) if len(status) > 1 and status[1].isdigit() else 0
     if code != 101:
         body = await reader.read(MAX_ERROR_BODY_BYTES)
-        writer.close()
+        await close_writer(writer)
         raise UpgradeRefused(code, body.decode(errors="replace").strip())
     return Upgraded(head, SocketDuplex(reader, writer))
-
-
-__all__ = ["READ_BYTES", "UpgradeRefused", "Upgraded", "connect", "request_head", "upgrade"]
