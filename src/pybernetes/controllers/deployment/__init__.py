@@ -1,0 +1,1 @@
+"""Roll a template out over ReplicaSets."""

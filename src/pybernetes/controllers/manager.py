@@ -1,0 +1,82 @@
+"""All controllers in one place: which there are, and `run`, which starts those that are asked for.
+
+Each kind is watched once, whoever needs it. A controller that breaks an invariant takes all down: the supervisor
+starts them anew.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pybernetes.client.informer import InformerStatistics
+from pybernetes.client.interface import Client
+from pybernetes.client.workqueue import QueueStatistics
+from pybernetes.controllers.deployment.controller import DeploymentController
+from pybernetes.controllers.framework import Context, Controller
+from pybernetes.controllers.nodeipam.controller import NodeIpamController
+from pybernetes.controllers.options import Options, enabled
+from pybernetes.controllers.replicaset.controller import ReplicaSetController
+from pybernetes.controllers.replication.controller import ReplicationControllerController
+from pybernetes.controllers.rootca.controller import RootCaController
+from pybernetes.controllers.serviceaccount.controller import ServiceAccountController
+from pybernetes.effects import Chance, Clock
+
+Make = Callable[[Context], Controller]
+
+CONTROLLERS: Mapping[str, Make] = {
+    kind.NAME: kind
+    for kind in (
+        NodeIpamController,
+        ServiceAccountController,
+        RootCaController,
+        ReplicaSetController,
+        DeploymentController,
+        ReplicationControllerController,
+    )
+}
+"""By the name `--controllers` knows them by, in the order they are started."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerStatistics:
+    queues: Mapping[str, QueueStatistics]
+    informers: Mapping[str, InformerStatistics]
+
+
+class Manager:
+    """The chosen controllers around one client."""
+
+    def __init__(self, client: Client, clock: Clock, chance: Chance, options: Options) -> None:
+        self.context = Context(client, clock, chance, options)
+        self.controllers = [make(self.context) for name, make in CONTROLLERS.items() if self._wanted(name)]
+
+    def _wanted(self, name: str) -> bool:
+        options = self.context.options
+        if name == NodeIpamController.NAME and not options.allocate_node_cidrs:
+            return False
+        if name == RootCaController.NAME and not options.root_ca:
+            return False
+        return enabled(name, options.controllers)
+
+    def statistics(self) -> ManagerStatistics:
+        return ManagerStatistics(
+            {controller.NAME: controller.statistics() for controller in self.controllers},
+            {
+                f"{informer.kind.PLURAL}.{informer.kind.GROUP}": informer.statistics()
+                for informer in self.context.informers.all()
+            },
+        )
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.context.informers.run(), name="controllers/informers")
+            for number, recorder in enumerate(self.context.recorders):
+                tasks.create_task(recorder.run(), name=f"controllers/events-{number}")
+            for controller in self.controllers:
+                tasks.create_task(controller.run(), name=f"controllers/{controller.NAME}")
+
+
+async def run(client: Client, clock: Clock, chance: Chance, options: Options) -> None:
+    """Run all controllers that `options` asks for, until cancelled."""
+    await Manager(client, clock, chance, options).run()

@@ -1,0 +1,1 @@
+"""Give every node a range of addresses for its pods."""

@@ -1,0 +1,1 @@
+"""Keep so many pods of a template running."""

@@ -1,0 +1,1 @@
+"""The cluster's authority as a ConfigMap in every namespace."""

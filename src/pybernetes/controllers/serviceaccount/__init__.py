@@ -1,0 +1,1 @@
+"""A ServiceAccount named `default` in every namespace."""
