@@ -186,8 +186,5 @@ def machine_footprint() -> dict[str, set[str]]:
             for directory in ("/run/containerd/s", "/var/lib/cni/results")
             for path in (Path(directory).iterdir() if Path(directory).is_dir() else ())
         },
-        "sysctls": {
-            f"{name}={Path('/proc/sys', name).read_text().strip()}"
-            for name in ("net/ipv4/ip_forward", "net/ipv4/conf/all/route_localnet")
-        },
+        "sysctls": {f"{name}={Path('/proc/sys', name).read_text().strip()}" for name in ("net/ipv4/ip_forward",)},
     }

@@ -21,10 +21,10 @@ log = logging.getLogger("pybernetes.cluster")
 SYSCTLS = {
     "net/ipv4/ip_forward": "1",
     "net/bridge/bridge-nf-call-iptables": "1",
-    "net/ipv4/conf/all/route_localnet": "1",
 }
-"""Values a node needs; those the kernel does not have are left out. route_localnet: NodePorts answer on 127.0.0.1."""
-OPTIONAL = ("net/bridge/bridge-nf-call-iptables", "net/ipv4/conf/all/route_localnet")
+"""Values a node needs. bridge-nf-call is for those who put a bridge in place of our routed pods."""
+OPTIONAL = ("net/bridge/bridge-nf-call-iptables",)
+"""Left out where the kernel has no such thing."""
 
 
 def prepare(config: ClusterConfig, state: StateDirectory) -> None:
