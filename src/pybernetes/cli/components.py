@@ -140,6 +140,51 @@ async def run_scheduler(client: "RestClient", arguments: Arguments) -> None:
     await run(client, SystemClock(), Chance(), settings)
 
 
+# ── controller manager ──
+
+
+def controller_manager_flags(parser: argparse.ArgumentParser) -> None:
+    add_flags(
+        parser,
+        (
+            ("controllers", ("*",), "`*` all that are on by default, `name` this too, `-name` not this"),
+            ("cluster-cidr", "10.244.0.0/16", "addresses of pods"),
+            ("service-cluster-ip-range", "10.96.0.0/12", "addresses of Services"),
+            ("node-cidr-mask-size", 24, "size of a node's part of the pods' addresses"),
+            ("root-ca-file", "", "authority pods trust the API server by"),
+            ("cluster-signing-cert-file", "", "authority that signs certificate signing requests"),
+            ("cluster-signing-key-file", "", "its key"),
+            ("node-monitor-grace-period", 50, "seconds a node may be silent"),
+            ("terminated-pod-gc-threshold", 12500, "finished pods to keep"),
+        ),
+        controllers=words,
+    )
+    parser.add_argument("--allocate-node-cidrs", action="store_true", help="give every node its part of --cluster-cidr")
+
+
+async def run_controller_manager(client: "RestClient", arguments: Arguments) -> None:
+    from pybernetes.controllers.manager import run
+    from pybernetes.controllers.options import Options
+
+    def content(flag: str) -> bytes:
+        path = existing(flag, getattr(arguments, flag.replace("-", "_")))
+        return Path(path).read_bytes() if path else b""
+
+    options = Options(
+        controllers=arguments.controllers,
+        allocate_node_cidrs=arguments.allocate_node_cidrs,
+        cluster_cidr=arguments.cluster_cidr,
+        service_cidr=arguments.service_cluster_ip_range,
+        node_cidr_mask_size=arguments.node_cidr_mask_size,
+        root_ca=content("root-ca-file").decode("ascii"),
+        signing_certificate=content("cluster-signing-cert-file"),
+        signing_key=content("cluster-signing-key-file"),
+        node_monitor_grace_period_seconds=float(arguments.node_monitor_grace_period),
+        terminated_pod_gc_threshold=arguments.terminated_pod_gc_threshold,
+    )
+    await run(client, SystemClock(), Chance(), options)
+
+
 # ── kubelet ──
 
 
@@ -272,6 +317,7 @@ async def run_dns(client: "RestClient", arguments: Arguments) -> None:
 
 COMPONENTS = {
     "apiserver": ComponentCommand(apiserver_flags, run_apiserver),
+    "controller-manager": ComponentCommand(controller_manager_flags, run_controller_manager),
     "scheduler": ComponentCommand(scheduler_flags, run_scheduler),
     "kubelet": ComponentCommand(kubelet_flags, run_kubelet),
     "proxy": ComponentCommand(proxy_flags, run_proxy),

@@ -26,8 +26,8 @@ T = TypeVar("T", bound=Object)
 REQUEST_SECONDS = 34.0
 """A little more than the server allows itself."""
 CONNECT_SECONDS = 5.0
-MAX_CONNECTIONS = 100
-"""Of requests at once. Watches are long and not counted: each has a connection of its own."""
+MAX_CONNECTIONS = 32
+"""Of requests at once: more would only cost memory at both ends. Watches are not counted, each has one of its own."""
 WATCH_SILENCE_SECONDS = 180.0
 """A watch that says nothing this long is dead: bookmarks come each minute."""
 MAX_ATTEMPTS = 10

@@ -111,13 +111,24 @@ def open_store(state: StateDirectory, config: ClusterConfig) -> "Storage":
 
 async def control(state: StateDirectory, config: ClusterConfig) -> None:
     """The control loops."""
+    from pybernetes.controllers import manager
+    from pybernetes.controllers.options import Options
     from pybernetes.scheduler import scheduler
 
     clock, chance = SystemClock(), Chance()
+    options = Options(
+        cluster_cidr=config.pod_cidr,
+        service_cidr=config.service_cidr,
+        root_ca=(state.pki / "ca.crt").read_text(encoding="ascii"),
+        signing_certificate=(state.pki / "ca.crt").read_bytes(),
+        signing_key=(state.pki / "ca.key").read_bytes(),
+    )
     async with (
         client_as("scheduler", state, config) as scheduling,
+        client_as("controller-manager", state, config) as controlling,
         asyncio.TaskGroup() as tasks,
     ):
+        tasks.create_task(manager.run(controlling, clock, chance, options), name="controllers")
         tasks.create_task(
             scheduler.run(scheduling, clock, chance, scheduler.SchedulerConfig(host=config.node_name)), name="scheduler"
         )
