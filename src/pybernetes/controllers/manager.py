@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pybernetes.client.informer import InformerStatistics
 from pybernetes.client.interface import Client
 from pybernetes.client.workqueue import QueueStatistics
+from pybernetes.controllers.daemonset.controller import DaemonSetController
 from pybernetes.controllers.deployment.controller import DeploymentController
 from pybernetes.controllers.framework import Context, Controller
 from pybernetes.controllers.nodeipam.controller import NodeIpamController
@@ -31,6 +32,7 @@ CONTROLLERS: Mapping[str, Make] = {
         RootCaController,
         ReplicaSetController,
         DeploymentController,
+        DaemonSetController,
         ReplicationControllerController,
     )
 }

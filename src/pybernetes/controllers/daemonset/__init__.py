@@ -1,0 +1,1 @@
+"""One pod of a template on every node that fits."""
