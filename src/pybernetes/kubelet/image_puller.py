@@ -20,6 +20,8 @@ from pybernetes.kubelet.status import reasons
 logger = logging.getLogger("pybernetes.kubelet")
 
 PULL_ALWAYS = "Always"
+SHOW_FAILURE_SECONDS = 2.0
+"""How long a pod shows ErrImagePull before it is looked at again and shows ImagePullBackOff."""
 PULL_NEVER = "Never"
 PULL_IF_NOT_PRESENT = "IfNotPresent"
 
@@ -110,7 +112,7 @@ class ImagePuller:
             now = self._clock.now()
             self._backoff.lengthen(key, now, now)
             self._last_failure[key] = f"{reasons.ERR_IMAGE_PULL}: {error}"
-            raise ImageUnavailable(reasons.ERR_IMAGE_PULL, str(error), self._backoff.delay_seconds(key)) from error
+            raise ImageUnavailable(reasons.ERR_IMAGE_PULL, str(error), SHOW_FAILURE_SECONDS) from error
         took = format_duration(int((self._clock.monotonic() - began) * 1000) / 1000)
         tell(
             events.NORMAL,

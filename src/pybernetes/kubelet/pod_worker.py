@@ -247,7 +247,7 @@ class PodWorker:
             return self._until_next_look()
         self._retry_seconds = 0.0
         changed = await self._apply(actions, runtime)
-        if changed:
+        if changed and not self._retry_seconds:
             return 0.0
         self._report(await self._observe())
         return self._retry_seconds or parts.chance.jitter(RETRY_SECONDS, 0.5)
