@@ -85,6 +85,7 @@ class PodWorker:
         self._volume_failures = 0
         self._teardown_failures = 0
         self._retry_seconds = 0.0
+        self._step_failed = False
         self._attempt = 0
         self._sandbox_config: api.PodSandboxConfig | None = None
         self._gone = False
@@ -245,9 +246,9 @@ class PodWorker:
         if not actions.anything:
             await self._remove_dead(runtime)
             return self._until_next_look()
-        self._retry_seconds = 0.0
+        self._retry_seconds, self._step_failed = 0.0, False
         changed = await self._apply(actions, runtime)
-        if changed and not self._retry_seconds:
+        if changed and not self._step_failed:
             return 0.0
         self._report(await self._observe())
         return self._retry_seconds or parts.chance.jitter(RETRY_SECONDS, 0.5)
@@ -394,6 +395,7 @@ class PodWorker:
             self._failures.pop(container.name, None)
             return True
         self._failures[container.name] = outcome.failure
+        self._step_failed = True
         if outcome.retry_seconds:
             soonest = self._retry_seconds or outcome.retry_seconds
             self._retry_seconds = min(soonest, outcome.retry_seconds)

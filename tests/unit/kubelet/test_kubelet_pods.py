@@ -1,5 +1,6 @@
 """Whole lives of pods on a fake runtime, on virtual time."""
 
+import functools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -369,15 +370,17 @@ async def test_a_changed_image_restarts_the_container(node: Node) -> None:
     assert node.events("Killing") == ["Killing: Container c definition changed, will be restarted"]
 
 
+def _has_restarted(node: Node, times: int) -> bool:
+    return node.container().restartCount == times and node.is_ready()
+
+
 async def test_dead_instances_are_removed_but_the_last(node: Node) -> None:
     await node.create()
     await node.until(node.is_ready)
     for restarts in (1, 2, 3):
         node.runtime.exit(node.runtime.container("c").id, 1)
-        await node.until(
-            lambda wanted=restarts: node.container().restartCount == wanted and node.is_ready(),
-            60,  # type: ignore[misc]
-        )
+        restarted = functools.partial(_has_restarted, node, restarts)
+        await node.until(restarted, 60)
     await node.until(lambda: len(node.runtime.containers) == 2)
 
 
