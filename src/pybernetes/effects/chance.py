@@ -1,5 +1,6 @@
 """Randomness and identity as arguments."""
 
+import os
 import random
 import uuid
 from collections.abc import Sequence
@@ -47,11 +48,21 @@ class Chance:
 class Ids:
     """Where uids come from; a seeded one repeats the same uids."""
 
+    BUFFER_BYTES = 4096
+    """Read from the system at a time: one call for 256 uids."""
+
     def __init__(self, chance: Chance | None = None) -> None:
         self._chance = chance
+        self._buffer = b""
+        self._position = 0
 
     def uid(self) -> str:
         """A random version 4 UUID as text."""
-        if self._chance is None:
-            return str(uuid.uuid4())
-        return str(uuid.UUID(bytes=self._chance.bytes(16), version=4))
+        if self._chance is not None:
+            return str(uuid.UUID(bytes=self._chance.bytes(16), version=4))
+        if self._position >= len(self._buffer):
+            self._buffer, self._position = os.urandom(self.BUFFER_BYTES), 0
+        digits = self._buffer[self._position : self._position + 16].hex()
+        self._position += 16
+        variant = "89ab"[int(digits[16], 16) & 3]
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

@@ -48,8 +48,7 @@ async def create_document(context: Context, document: Document, options: WriteOp
         context, "CREATE", document, None, name=metadata.get("name", ""), dry_run=options.dry_run
     )
     await context.core.admission.mutate(request)
-    assert request.object is not None
-    document = writes.renormalize(resource, request.object)
+    document = writes.admitted(resource, request, document)
     writes.apply_defaults(resource, document)
     core = context.core
     document = strategy.prepare_create(resource, document, core.clock.now(), core.ids.uid())

@@ -128,8 +128,7 @@ async def _try(
     writes.apply_defaults(resource, new)
     request = writes.admission_request(context, "UPDATE", new, old, name=info.name, dry_run=options.dry_run)
     await core.admission.mutate(request)
-    assert request.object is not None
-    new = writes.renormalize(resource, request.object)
+    new = writes.admitted(resource, request, new)
     writes.apply_defaults(resource, new)
     new = strategy.prepare_update(resource, info.subresource, new, old)
     new["metadata"].pop("managedFields", None)

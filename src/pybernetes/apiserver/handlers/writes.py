@@ -97,9 +97,13 @@ def apply_defaults(resource: Resource, document: Document) -> None:
         defaults.apply(document, resource)
 
 
-def renormalize(resource: Resource, document: Document) -> Document:
-    """The document after somebody has changed it: same order and form as decoded ones."""
-    return normalize.normalize(document, resource.type_alias) if resource.type_alias else document
+def admitted(resource: Resource, request: AdmissionRequest, document: Document) -> Document:
+    """The document after admission. One that was put in its place by strangers is normalised like a decoded one."""
+    found = request.object
+    assert found is not None
+    if found is document or not resource.type_alias:
+        return found
+    return normalize.normalize(found, resource.type_alias)
 
 
 def admission_request(
