@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from pybernetes.api.core_v1 import ServiceAccount
+from pybernetes.api.meta_v1 import ObjectMeta
 from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.server import ApiServer
 from pybernetes.effects import SystemClock
@@ -123,6 +125,9 @@ async def api_server(tmp_path: Path) -> AsyncIterator[Served]:
     storage = open_memory(SystemClock())
     server = ApiServer(config, storage)
     await server.start()
+    # What a controller would do: pods wait for their service account.
+    account = ObjectMeta(name="default", namespace="default")
+    await server.client().create(ServiceAccount(metadata=account))
     kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", server.url, authority.pem, admin)
     try:
         yield Served(server, kubeconfig, authority.pem, admin)

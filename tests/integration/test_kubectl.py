@@ -25,7 +25,6 @@ data: {color: blue}
 
 
 async def test_apply_creates_then_changes_then_leaves_alone(kubectl: Kubectl) -> None:
-    await kubectl("create", "namespace", "default")
     assert "deployment.apps/web created" in await kubectl("apply", "-f", "-", stdin=DEPLOYMENT)
     assert "deployment.apps/web unchanged" in await kubectl("apply", "-f", "-", stdin=DEPLOYMENT)
     changed = await kubectl("apply", "-f", "-", stdin=DEPLOYMENT.replace("replicas: 3", "replicas: 5"))

@@ -47,4 +47,7 @@ class Config:
     """History older than this expires. Follows: --etcd-compaction-interval."""
     kubelet: KubeletClientConfig = field(default_factory=KubeletClientConfig)
     service_cidr: str = "10.96.0.0/12"
+    service_node_ports: tuple[int, int] = (30000, 32767)
+    """First and last."""
+    disabled_admission_plugins: frozenset[str] = frozenset()
     advertise_address: str = ""

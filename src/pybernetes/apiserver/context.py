@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from pybernetes.api.registry import Subresource
+from pybernetes.apiserver.allocators.services import ServiceAllocator
 from pybernetes.apiserver.cache.watch_cache import WatchCache
 from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.forms import Forms
@@ -40,6 +41,7 @@ class Core:
     documents: Documents | None
     kubelets: Kubelets
     security: Security
+    allocator: ServiceAllocator
 
 
 @dataclass(slots=True)

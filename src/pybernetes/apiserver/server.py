@@ -11,7 +11,11 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from pybernetes.api import printing
+from pybernetes.api.core_v1 import Namespace
+from pybernetes.api.meta_v1 import ObjectMeta
 from pybernetes.apiserver import tuning
+from pybernetes.apiserver.admission.index import Neighbours, chain
+from pybernetes.apiserver.allocators.services import ServiceAllocator
 from pybernetes.apiserver.cache.watch_cache import WatchCache
 from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.context import Core
@@ -21,7 +25,7 @@ from pybernetes.apiserver.health import Health
 from pybernetes.apiserver.http.protocol import HttpProtocol
 from pybernetes.apiserver.http.tls import server_context
 from pybernetes.apiserver.inprocess import ADMIN, InProcessClient
-from pybernetes.apiserver.interfaces import Admission, AllowAll, Authenticator, Authorizer, Documents, NoAdmission
+from pybernetes.apiserver.interfaces import Admission, AllowAll, Authenticator, Authorizer, Documents
 from pybernetes.apiserver.metrics import Metrics
 from pybernetes.apiserver.nonresource import NonResourceDocuments
 from pybernetes.apiserver.openapi.documents import OpenApi
@@ -37,6 +41,7 @@ from pybernetes.storage.interface import Revision, Storage
 
 log = logging.getLogger("pybernetes.apiserver")
 
+SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 BACKLOG = 1024
 IDLE_SWEEP_SECONDS = 30.0
 IDLE_SWEEPS = 6
@@ -68,6 +73,7 @@ class ApiServer:
         scheme = Scheme.built_in(all_versions=config.all_api_versions)
         cache = WatchCache(storage, scheme)
         security = assemble(config, cache, parts.clock, parts.ids)
+        neighbours = Neighbours(cache, security.authorizer, parts.clock, parts.chance)
         self.core = Core(
             config=config,
             scheme=scheme,
@@ -81,9 +87,10 @@ class ApiServer:
             ids=parts.ids,
             authenticator=parts.authenticator or security.authenticator,
             authorizer=parts.authorizer or AllowAll(),
-            admission=parts.admission or NoAdmission(),
+            admission=parts.admission or chain(neighbours, config.disabled_admission_plugins),
             documents=parts.documents,
             security=security,
+            allocator=ServiceAllocator(config.service_cidr, parts.chance, config.service_node_ports),
             kubelets=Kubelets(config.kubelet, cache),
         )
         self.health = Health()
@@ -121,12 +128,21 @@ class ApiServer:
         await self.core.cache.load()
         self.storage.subscribe(self.core.cache.apply)
         self.core.security.authorizer.follow()
+        self.core.allocator.follow(self.core.cache)
+        await self._ensure_namespaces()
         for name, task in (
             ("apiserver/watches", self.core.watches.run()),
             ("apiserver/compaction", self._compact()),
             ("apiserver/idle-connections", self._close_idle()),
         ):
             self._tasks.append(asyncio.create_task(task, name=name))
+
+    async def _ensure_namespaces(self) -> None:
+        """Make the namespaces every cluster has. Follows: pkg/controlplane/controller/systemnamespaces."""
+        client = self.client()
+        for name in SYSTEM_NAMESPACES:
+            if self.core.cache.get("", "namespaces", "", name) is None:
+                await client.create(Namespace(metadata=ObjectMeta(name=name)))
 
     async def listen(self) -> None:
         """Open the socket.

@@ -9,6 +9,7 @@ import orjson
 from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.http.message import Connection, Request, Response, Streaming
 from pybernetes.apiserver.inprocess import ADMIN, MemoryStream
+from pybernetes.apiserver.interfaces import NoAdmission
 from pybernetes.apiserver.server import ApiServer, Parts
 from pybernetes.effects import Chance, Ids, VirtualClock
 from pybernetes.storage.memory import open_memory
@@ -22,6 +23,7 @@ class Server:
     def __init__(self, **parts: Any) -> None:
         self.clock = VirtualClock()
         chance = Chance(1)
+        parts.setdefault("admission", NoAdmission())
         self.storage = open_memory(self.clock)
         self.api = ApiServer(Config(), self.storage, Parts(clock=self.clock, chance=chance, ids=Ids(chance), **parts))
 

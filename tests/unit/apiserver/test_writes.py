@@ -219,3 +219,30 @@ async def test_events_are_one_store_under_two_groups() -> None:
         assert found["note"] == "hello"
         assert found["regarding"]["name"] == "p"
         assert found["apiVersion"] == "events.k8s.io/v1"
+
+
+async def test_invalid_objects_are_refused_with_every_complaint() -> None:
+    async with serving() as server:
+        body = pod("A")
+        body["spec"]["containers"][0].pop("image")
+        status = await server.create(PODS, body, status=422)
+        assert status["reason"] == "Invalid"
+        assert {cause["field"] for cause in status["details"]["causes"]} == {
+            "metadata.name",
+            "spec.containers[0].image",
+        }
+
+
+async def test_services_get_addresses_that_nobody_else_has() -> None:
+    async with serving() as server:
+        services = "/api/v1/namespaces/default/services"
+        body = {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}], "type": "NodePort"}}
+        first = await server.create(services, body)
+        second = await server.create(services, {**body, "metadata": {"name": "b"}})
+        assert first["spec"]["clusterIP"].startswith("10.")
+        assert first["spec"]["clusterIP"] != second["spec"]["clusterIP"]
+        assert first["spec"]["ports"][0]["nodePort"] >= 30000
+        taken = {**body, "metadata": {"name": "c"}, "spec": {**body["spec"], "clusterIP": first["spec"]["clusterIP"]}}
+        assert "provided IP is already allocated" in (await server.create(services, taken, status=422))["message"]
+        await server.call("DELETE", f"{services}/a")
+        await server.create(services, taken)

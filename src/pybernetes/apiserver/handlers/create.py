@@ -10,7 +10,7 @@ from pybernetes.apiserver.handlers import writes
 from pybernetes.apiserver.handlers.output import document_answer, object_answer
 from pybernetes.apiserver.handlers.writes import WriteOptions
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.request import Document
+from pybernetes.apiserver.request import AdmissionRequest, Document
 from pybernetes.machinery import errors
 from pybernetes.machinery.errors import AlreadyExists
 
@@ -53,6 +53,15 @@ async def create_document(context: Context, document: Document, options: WriteOp
     core = context.core
     document = strategy.prepare_create(resource, document, core.clock.now(), core.ids.uid())
     document["metadata"].pop("managedFields", None)
+    with writes.allocated(context, document, None):
+        return await _name_and_store(context, document, request, options)
+
+
+async def _name_and_store(
+    context: Context, document: Document, request: AdmissionRequest, options: WriteOptions
+) -> CachedObject | Document:
+    """Store the document, under generated names until one is free."""
+    core, resource = context.core, context.resource.resource
     generated = not document["metadata"].get("name") and document["metadata"].get("generateName", "")
     attempts = strategy.NAME_ATTEMPTS if generated else 1
     for attempt in range(attempts):

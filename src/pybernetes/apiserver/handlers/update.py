@@ -132,15 +132,16 @@ async def _try(
     writes.apply_defaults(resource, new)
     new = strategy.prepare_update(resource, info.subresource, new, old)
     new["metadata"].pop("managedFields", None)
-    writes.check_updated(resource, info.subresource, new, old)
-    request.object = new
-    await core.admission.validate(request)
-    if options.dry_run:
-        new["metadata"]["resourceVersion"] = str(current.revision)
-        return new
-    if finished_deleting(new, old):
-        return await core.store.delete(served, current)
-    return await core.store.update(served, current, new, ttl_seconds=create.ttl_of(context))
+    with writes.allocated(context, new, old):
+        writes.check_updated(resource, info.subresource, new, old)
+        request.object = new
+        await core.admission.validate(request)
+        if options.dry_run:
+            new["metadata"]["resourceVersion"] = str(current.revision)
+            return new
+        if finished_deleting(new, old):
+            return await core.store.delete(served, current)
+        return await core.store.update(served, current, new, ttl_seconds=create.ttl_of(context))
 
 
 def _check_version(context: Context, attempt: _Attempt, version: str) -> None:

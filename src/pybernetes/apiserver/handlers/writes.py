@@ -5,9 +5,11 @@
 Follows: apiserver pkg/registry/generic/registry/store.go, Create and Update; pkg/registry/rest/{create,update}.go.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pybernetes.api import decoding, defaults, normalize
+from pybernetes.api import decoding, defaults, normalize, validation
 from pybernetes.api.registry import Resource
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.request import AdmissionRequest, Document
@@ -131,24 +133,16 @@ def check_created(resource: Resource, document: Document) -> None:
     Raises:
         Invalid.
     """
-    complaints = []
-    if not document["metadata"].get("name"):
-        complaints.append(field_errors.required("metadata.name", "name or generateName is required"))
-    _refuse(resource, document, complaints)
+    _refuse(resource, document, validation.validate_create(resource, document))
 
 
-def check_updated(resource: Resource, subresource: str, new: Document, old: Document) -> None:  # noqa: ARG001
+def check_updated(resource: Resource, subresource: str, new: Document, old: Document) -> None:
     """Refuse a change that is not valid.
 
     Raises:
         Invalid.
     """
-    complaints = []
-    if new["metadata"].get("name") != old["metadata"].get("name"):
-        complaints.append(
-            field_errors.invalid_value("metadata.name", new["metadata"].get("name"), "field is immutable")
-        )
-    _refuse(resource, new, complaints)
+    _refuse(resource, new, validation.validate_update(resource, subresource, new, old))
 
 
 def _refuse(resource: Resource, document: Document, complaints: list[field_errors.FieldError]) -> None:
@@ -156,6 +150,25 @@ def _refuse(resource: Resource, document: Document, complaints: list[field_error
         metadata = document.get("metadata") or {}
         name = metadata.get("name") or metadata.get("generateName") or ""
         raise field_errors.invalid(resource.kind, resource.group, name, complaints)
+
+
+@contextlib.contextmanager
+def allocated(context: Context, new: Document, old: Document | None) -> Iterator[None]:
+    """Give a Service its addresses and ports, in place; what does not get stored is given back.
+
+    Raises:
+        Invalid, InternalError.
+    """
+    resource = context.resource.resource
+    if resource.kind != "Service" or resource.group or context.info.subresource:
+        yield
+        return
+    allocator = context.core.allocator
+    reservation = allocator.create(new) if old is None else allocator.update(new, old)
+    try:
+        yield
+    finally:
+        reservation.close()
 
 
 def name_mismatch(given: str, wanted: str) -> BadRequest:
