@@ -236,7 +236,7 @@ async def test_invalid_objects_are_refused_with_every_complaint() -> None:
 async def test_services_get_addresses_that_nobody_else_has() -> None:
     async with serving() as server:
         services = "/api/v1/namespaces/default/services"
-        body = {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}], "type": "NodePort"}}
+        body: Any = {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}], "type": "NodePort"}}
         first = await server.create(services, body)
         second = await server.create(services, {**body, "metadata": {"name": "b"}})
         assert first["spec"]["clusterIP"].startswith("10.")
