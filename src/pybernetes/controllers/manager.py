@@ -15,11 +15,13 @@ from pybernetes.controllers.daemonset.controller import DaemonSetController
 from pybernetes.controllers.deployment.controller import DeploymentController
 from pybernetes.controllers.framework import Context, Controller
 from pybernetes.controllers.nodeipam.controller import NodeIpamController
+from pybernetes.controllers.nodelifecycle.controller import NodeLifecycleController
 from pybernetes.controllers.options import Options, enabled
 from pybernetes.controllers.replicaset.controller import ReplicaSetController
 from pybernetes.controllers.replication.controller import ReplicationControllerController
 from pybernetes.controllers.rootca.controller import RootCaController
 from pybernetes.controllers.serviceaccount.controller import ServiceAccountController
+from pybernetes.controllers.tainteviction.controller import TaintEvictionController
 from pybernetes.effects import Chance, Clock
 
 Make = Callable[[Context], Controller]
@@ -33,6 +35,8 @@ CONTROLLERS: Mapping[str, Make] = {
         ReplicaSetController,
         DeploymentController,
         DaemonSetController,
+        NodeLifecycleController,
+        TaintEvictionController,
         ReplicationControllerController,
     )
 }

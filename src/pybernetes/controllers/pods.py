@@ -8,12 +8,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pybernetes.api import core_v1
+from pybernetes.client.informer import Informer
 from pybernetes.effects import parse_time
 
 PENDING, RUNNING, SUCCEEDED, FAILED, UNKNOWN = "Pending", "Running", "Succeeded", "Failed", "Unknown"
 READY = "Ready"
 TRUE, FALSE, UNKNOWN_STATUS = "True", "False", "Unknown"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+
+
+BY_NODE = "node"
+"""Index of pods by the node they are on."""
+
+
+def index_by_node(informer: Informer[core_v1.Pod]) -> None:
+    """Make the pods of a node quick to find on this informer."""
+    if not informer.has_index(BY_NODE):
+        informer.index(BY_NODE, lambda pod: [pod.spec.nodeName] if pod.spec.nodeName else [])
 
 
 def is_finished(pod: core_v1.Pod) -> bool:

@@ -1,0 +1,1 @@
+"""Notice nodes that fell silent, and say so in their conditions and taints."""
