@@ -5,6 +5,7 @@ Each source answers with a `Published` document or None; the first that answers 
 
 from collections.abc import Callable, Sequence
 
+from pybernetes.apiserver.authn.keys import TokenKeys
 from pybernetes.apiserver.discovery import Discovery
 from pybernetes.apiserver.health import ENDPOINTS, Health, version_document
 from pybernetes.apiserver.http.message import Answer, Request, Response
@@ -12,6 +13,7 @@ from pybernetes.apiserver.metrics import Metrics
 from pybernetes.apiserver.published import JSON, Published
 from pybernetes.apiserver.request import RequestInfo, User
 
+JWKS_PATH = "/openid/v1/jwks"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Source = Callable[[Request], Published | None]
@@ -56,6 +58,21 @@ class NonResourceDocuments:
                 return Published(self._metrics.text().encode(), METRICS_TYPE)
             case _:
                 return None
+
+
+def issuer_documents(keys: TokenKeys, issuer: str) -> Source:
+    """What others need to check this server's tokens. Follows: pkg/serviceaccount/openidmetadata.go."""
+
+    def answer(request: Request) -> Published | None:
+        match request.path.rstrip("/"):
+            case "/.well-known/openid-configuration":
+                return Published(keys.configuration(issuer, f"{issuer}{JWKS_PATH}"), JSON)
+            case path if path == JWKS_PATH:
+                return Published(keys.jwks(), "application/jwk-set+json")
+            case _:
+                return None
+
+    return answer
 
 
 def respond(request: Request, document: Published) -> Response:

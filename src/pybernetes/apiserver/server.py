@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from pybernetes.api import printing
-from pybernetes.api.core_v1 import Namespace
-from pybernetes.api.meta_v1 import ObjectMeta
 from pybernetes.apiserver import tuning
 from pybernetes.apiserver.admission.index import Neighbours, chain
 from pybernetes.apiserver.allocators.services import ServiceAllocator
+from pybernetes.apiserver.bootstrap.reconcile import Bootstrap, Settings
 from pybernetes.apiserver.cache.watch_cache import WatchCache
 from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.context import Core
@@ -25,9 +24,9 @@ from pybernetes.apiserver.health import Health
 from pybernetes.apiserver.http.protocol import HttpProtocol
 from pybernetes.apiserver.http.tls import server_context
 from pybernetes.apiserver.inprocess import ADMIN, InProcessClient
-from pybernetes.apiserver.interfaces import Admission, AllowAll, Authenticator, Authorizer, Documents
+from pybernetes.apiserver.interfaces import Admission, Authenticator, Authorizer, Documents
 from pybernetes.apiserver.metrics import Metrics
-from pybernetes.apiserver.nonresource import NonResourceDocuments
+from pybernetes.apiserver.nonresource import NonResourceDocuments, issuer_documents
 from pybernetes.apiserver.openapi.documents import OpenApi
 from pybernetes.apiserver.pipeline import Pipeline
 from pybernetes.apiserver.request import User
@@ -41,7 +40,6 @@ from pybernetes.storage.interface import Revision, Storage
 
 log = logging.getLogger("pybernetes.apiserver")
 
-SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 BACKLOG = 1024
 IDLE_SWEEP_SECONDS = 30.0
 IDLE_SWEEPS = 6
@@ -86,19 +84,25 @@ class ApiServer:
             chance=parts.chance,
             ids=parts.ids,
             authenticator=parts.authenticator or security.authenticator,
-            authorizer=parts.authorizer or AllowAll(),
+            authorizer=parts.authorizer or security.authorizer,
             admission=parts.admission or chain(neighbours, config.disabled_admission_plugins),
             documents=parts.documents,
             security=security,
             allocator=ServiceAllocator(config.service_cidr, parts.chance, config.service_node_ports),
             kubelets=Kubelets(config.kubelet, cache),
         )
+        self._bootstrapped = False
         self.health = Health()
+        self.health.add(
+            "poststarthook/rbac/bootstrap-roles", lambda: "" if self._bootstrapped else "not finished", ("readyz",)
+        )
         self.documents = NonResourceDocuments(
             Discovery(lambda: scheme.resources, lambda: scheme.generation), self.health, self.core.metrics
         )
         openapi = OpenApi(lambda: scheme.resources, lambda: scheme.generation)
         self.documents.add(lambda request: openapi.answer(request.path, request.query_text, request.header("accept")))
+        if security.keys is not None:
+            self.documents.add(issuer_documents(security.keys, config.service_account_issuer))
         if self.core.documents is None:
             self.core.documents = self.documents
         self.pipeline = Pipeline(self.core)
@@ -129,7 +133,6 @@ class ApiServer:
         self.storage.subscribe(self.core.cache.apply)
         self.core.security.authorizer.follow()
         self.core.allocator.follow(self.core.cache)
-        await self._ensure_namespaces()
         for name, task in (
             ("apiserver/watches", self.core.watches.run()),
             ("apiserver/compaction", self._compact()),
@@ -137,12 +140,22 @@ class ApiServer:
         ):
             self._tasks.append(asyncio.create_task(task, name=name))
 
-    async def _ensure_namespaces(self) -> None:
-        """Make the namespaces every cluster has. Follows: pkg/controlplane/controller/systemnamespaces."""
-        client = self.client()
-        for name in SYSTEM_NAMESPACES:
-            if self.core.cache.get("", "namespaces", "", name) is None:
-                await client.create(Namespace(metadata=ObjectMeta(name=name)))
+    async def bootstrap(self) -> None:
+        """Bring in what every cluster has: namespaces, roles, flow control, the server's own Service.
+
+        Raises:
+            StatusError: the server refuses one of its own objects.
+        """
+        config = self.config
+        settings = Settings(
+            cluster_ip=self.core.allocator.cluster_ips.api_service,
+            service_cidr=config.service_cidr,
+            advertise_address=config.advertise_address,
+            port=self.port or config.port,
+            client_ca_file=config.client_ca,
+        )
+        await Bootstrap(self.core.cache, self.client(), self.core.clock).run(settings)
+        self._bootstrapped = True
 
     async def listen(self) -> None:
         """Open the socket.
@@ -166,9 +179,10 @@ class ApiServer:
         log.info("serving url=%s", self.url)
 
     async def start(self) -> None:
-        """Load and listen."""
+        """Load, listen, and bring in what every cluster has; ready after that."""
         await self.load()
         await self.listen()
+        await self.bootstrap()
 
     async def stop(self) -> None:
         """End watches, let requests under way finish, close connections. The store stays open: it is the caller's."""
