@@ -4,14 +4,13 @@ The Service is internal-traffic-policy Local, so that each node's pods ask their
 EndpointSlice of its own, which goes with its Node.
 """
 
-import contextlib
 from dataclasses import dataclass
 
 import msgspec
 
 from pybernetes.api import core_v1, discovery_v1, meta_v1
 from pybernetes.client.interface import Client
-from pybernetes.machinery.errors import AlreadyExists, NotFound
+from pybernetes.machinery.errors import NotFound
 
 NAMESPACE = "kube-system"
 SERVICE = "kube-dns"
@@ -81,7 +80,9 @@ async def publish(client: Client, publication: Publication) -> None:
     Raises:
         StatusError: the server refused; Unreachable: it did not answer. Both can be tried again.
     """
-    with contextlib.suppress(AlreadyExists):  # another node, or an earlier start, made it
+    try:
+        await client.get(core_v1.Service, SERVICE, NAMESPACE)
+    except NotFound:
         await client.create(service(publication))
     node = await client.get(core_v1.Node, publication.node_name)
     wanted = endpoint_slice(publication, node)
