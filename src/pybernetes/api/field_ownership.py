@@ -1,0 +1,218 @@
+"""metadata.managedFields of resources: plain writes are tracked, server-side apply merges.
+
+    create, update, patch     track(resource, subresource, live, new, manager, now)
+    apply                     apply_patch(resource, subresource, live, applied, manager, now, force)
+
+Called with documents after defaults and before mutating admission, as upstream does: what admission adds nobody owns.
+
+Follows: apimachinery pkg/util/managedfields/fieldmanager.go; apiserver pkg/endpoints/handlers/{create,update,patch}.go;
+pkg/registry/*/*/strategy.go, GetResetFields.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pybernetes.api import normalize, schema, strategy
+from pybernetes.api.registry import Resource
+from pybernetes.effects import format_time
+from pybernetes.machinery.errors import BadRequest, StatusError
+from pybernetes.machinery.managed_fields import compare, managers, plans, sets
+from pybernetes.machinery.managed_fields.managers import APPLY, UPDATE, Manager, Ownership
+from pybernetes.machinery.managed_fields.plans import Plan
+from pybernetes.machinery.managed_fields.sets import Trie
+
+Json = dict[str, Any]
+
+MAX_MANAGER_CHARACTERS: Final = 128
+"""Longer user agents are cut."""
+
+_STATUS: Final[Trie] = {"f:status": {}}
+_ALL_BUT_STATUS: Final[Trie] = {"f:spec": {}}
+_RESET: Final[Mapping[tuple[str, str, str], Trie]] = {
+    ("", "Pod", "status"): {
+        "f:spec": {},
+        "f:metadata": {"f:deletionTimestamp": {}, "f:ownerReferences": {}},
+    },
+    ("apps", "Deployment", "status"): {"f:spec": {}, "f:metadata": {"f:labels": {}}},
+    ("", "Node", ""): {"f:status": {}},
+    ("", "Namespace", "finalize"): {"f:status": {}},
+}
+
+
+def reset_fields(resource: Resource, subresource: str) -> Trie:
+    """Fields that a write through this door cannot change, so it cannot own them."""
+    special = _RESET.get((resource.group, resource.kind, subresource))
+    if special is not None:
+        return special
+    if subresource == "status":
+        return _ALL_BUT_STATUS
+    return _STATUS if strategy.has_status(resource) else {}
+
+
+@functools.cache
+def _plan(type_alias: str) -> Plan:
+    return plans.plan_of(schema.type_of(type_alias))
+
+
+def plan_of(resource: Resource) -> Plan:
+    return _plan(resource.type_alias) if resource.type_alias else plans.DEDUCED
+
+
+def manager_name(field_manager: str, user_agent: str) -> str:
+    """Who writes: the query parameter, else the first part of the user agent. Follows: managerOrUserAgent."""
+    if field_manager:
+        return field_manager
+    name = user_agent.partition("/")[0][:MAX_MANAGER_CHARACTERS]
+    return "".join(character for character in name if character.isprintable()) or "unknown"
+
+
+def track(
+    resource: Resource, subresource: str, live: Json | None, new: Json, manager: str, now: datetime
+) -> list[Json]:
+    """The managedFields after a plain write; `live` is None at creation. Neither document is changed.
+
+    A list of one empty entry in `new` clears what was there; entries a client sends back unchanged are believed.
+    """
+    ownership = Ownership.read(_entries(live, new, subresource=subresource))
+    before = live if live is not None else _empty(resource)
+    who = Manager(manager, UPDATE, subresource, resource.api_version)
+    plan = plan_of(resource)
+    try:
+        changed = managers.track_update(
+            ownership, before, new, who, plan, now=format_time(now), ignored=reset_fields(resource, subresource)
+        )
+    except plans.OwnershipError:
+        changed = False  # a list without its keys: validation tells, ownership stays as it was
+    if not changed and live is not None and "managedFields" not in (new.get("metadata") or {}):
+        kept: list[Json] = (live.get("metadata") or {}).get("managedFields") or []
+        return kept
+    return ownership.write()
+
+
+def _entries(live: Json | None, new: Json, *, subresource: str) -> Sequence[Json]:
+    stored: Sequence[Json] = ((live or {}).get("metadata") or {}).get("managedFields") or ()
+    sent: Sequence[Json] = (new.get("metadata") or {}).get("managedFields") or ()
+    if subresource:
+        return stored
+    if len(sent) == 1 and not sent[0]:
+        return ()
+    return sent if Ownership.read(sent).managers else stored
+
+
+@functools.cache
+def _empty_document(type_alias: str) -> Json:
+    return normalize.normalize({}, type_alias)
+
+
+def _empty(resource: Resource) -> Json:
+    """What a fresh object of the kind holds before anybody set anything."""
+    return _empty_document(resource.type_alias) if resource.type_alias else {"metadata": {}}
+
+
+def apply_patch(
+    resource: Resource,
+    subresource: str,
+    live: Json | None,
+    applied: Json,
+    manager: str,
+    now: datetime,
+    *,
+    force: bool,
+) -> Json:
+    """The document after a server-side apply, with its managedFields; not yet defaulted or validated.
+
+    `live` None creates. `applied` is the parsed body, not normalised, so that only what it says is owned. When
+    nothing but times would change, the result equals `live`.
+
+    Raises:
+        BadRequest: the body carries managedFields or names another object.
+        Conflict: others own fields that would change.
+        StatusError: the body does not fit the schema.
+    """
+    metadata = applied.get("metadata") or {}
+    if metadata.get("managedFields"):
+        raise BadRequest("metadata.managedFields must be nil")
+    plan = plan_of(resource)
+    applied = _without_nulls(applied)
+    unknown = compare.undeclared(applied, plan)
+    if unknown:
+        raise _untyped(resource, applied, "\n".join(f"{path}: field not declared in schema" for path in unknown))
+    before = live if live is not None else _empty(resource)
+    ownership = Ownership.read((before.get("metadata") or {}).get("managedFields"))
+    who = Manager(manager, APPLY, subresource)
+    content = {**before, "metadata": _owned_metadata(before.get("metadata") or {})}
+    try:
+        wanted = _normal(applied, resource)
+        merged = managers.apply(
+            ownership,
+            content,
+            wanted,
+            who,
+            resource.api_version,
+            plan,
+            now=format_time(now),
+            force=force,
+            ignored=reset_fields(resource, subresource),
+        )
+    except normalize.TypeMismatch as error:
+        raise _untyped(resource, applied, str(error)) from None
+    except plans.OwnershipError as error:
+        raise _untyped(resource, applied, str(error)) from None
+    except compare.DuplicateItem as error:
+        text = f"duplicate entries for key {sets.show(error.step)}"
+        raise _untyped(resource, applied, text) from None
+    result = {**merged, "metadata": {**merged.get("metadata", {}), "managedFields": ownership.write()}}
+    if live is not None and same_but_for_times(result, live):
+        return live
+    return result
+
+
+def _owned_metadata(metadata: Json) -> Json:
+    return {key: value for key, value in metadata.items() if key != "managedFields"}
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def _normal(applied: Json, resource: Resource) -> Json:
+    """The applied document with canonical scalars, and nothing in it that it does not say."""
+    if not resource.type_alias:
+        return applied
+    full = normalize.normalize(applied, resource.type_alias)
+    said: Json = _only_said(full, applied)
+    return said
+
+
+def _only_said(normal: Any, said: Any) -> Any:
+    """`normal` cut down to the fields that `said` has; what normalising dropped (zeros) comes back as said."""
+    if isinstance(normal, dict) and isinstance(said, dict):
+        return {key: _only_said(normal[key], item) if key in normal else item for key, item in said.items()}
+    if isinstance(normal, list) and isinstance(said, list) and len(normal) == len(said):
+        return [_only_said(one, other) for one, other in zip(normal, said, strict=True)]
+    return normal
+
+
+def _untyped(resource: Resource, applied: Json, why: str) -> StatusError:
+    metadata = applied.get("metadata") or {}
+    place = "/".join(part for part in (metadata.get("namespace"), metadata.get("name")) if part)
+    text = f"failed to create typed patch object ({place}; {resource.api_version}, Kind={resource.kind}): {why}"
+    return StatusError(text, code=500)
+
+
+def same_but_for_times(one: Json, other: Json) -> bool:
+    """Whether two documents differ at most in the times of their managedFields, so that no write is needed."""
+    return _timeless(one) == _timeless(other)
+
+
+def _timeless(document: Json) -> Json:
+    metadata = document.get("metadata") or {}
+    entries = [
+        {key: value for key, value in entry.items() if key != "time"} for entry in metadata.get("managedFields") or ()
+    ]
+    entries.sort(key=lambda entry: (entry.get("operation", ""), entry.get("manager", ""), entry.get("apiVersion", "")))
+    return {**document, "metadata": {**metadata, "managedFields": entries}}
