@@ -62,7 +62,12 @@ class World:
         at = format_time(self.clock.now())
         condition = core_v1.PodCondition(type="Ready", status="True" if ready else "False", lastTransitionTime=at)
         await self.client.update(
-            with_status(pod, phase=phase, conditions=[condition], podIP=f"10.244.0.{len(self.client.history) % 250}"),
+            with_status(
+                pod,
+                phase=phase,
+                conditions=[condition],
+                podIP=pod.status.podIP or f"10.244.0.{len(self.client.history) % 250}",
+            ),
             subresource="status",
         )
 

@@ -14,10 +14,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
+import msgspec
+
+from pybernetes.api import meta_v1
 from pybernetes.api.object import Object
 from pybernetes.client.events import EventRecorder
-from pybernetes.client.informer import Informer
+from pybernetes.client.informer import Informer, without_managed_fields
 from pybernetes.client.interface import Client, Unreachable
+from pybernetes.client.metadata import MetadataOnly
 from pybernetes.client.workqueue import QueueStatistics, WorkQueue
 from pybernetes.controllers.options import Options
 from pybernetes.effects import Chance, Clock
@@ -34,6 +38,23 @@ SLOW_START = 1
 """Size of the first of a series of batches that double while all goes well."""
 
 
+def lean(value: T) -> T:
+    """What the garbage collector needs to know of an object; annotations of thousands of others cost memory."""
+    meta = value.metadata
+    return msgspec.structs.replace(
+        value,
+        metadata=meta_v1.ObjectMeta(
+            name=meta.name,
+            namespace=meta.namespace,
+            uid=meta.uid,
+            resourceVersion=meta.resourceVersion,
+            deletionTimestamp=meta.deletionTimestamp,
+            finalizers=meta.finalizers,
+            ownerReferences=meta.ownerReferences,
+        ),
+    )
+
+
 class Informers:
     """One informer per kind, whoever asks; `run` keeps all of them current."""
 
@@ -47,7 +68,10 @@ class Informers:
         """The informer of a kind, or of the part a field selector names; add indexes and handlers to it at will."""
         found = self._informers.get((kind, fields))
         if found is None:
-            found = Informer(self._client, kind, fields=fields, clock=self._clock, chance=self._chance)
+            transform = lean if issubclass(kind, MetadataOnly) else without_managed_fields
+            found = Informer(
+                self._client, kind, fields=fields, clock=self._clock, chance=self._chance, transform=transform
+            )
             self._informers[kind, fields] = found
             self._added.put_nowait(found)
         return found

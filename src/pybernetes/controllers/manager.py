@@ -13,7 +13,11 @@ from pybernetes.client.interface import Client
 from pybernetes.client.workqueue import QueueStatistics
 from pybernetes.controllers.daemonset.controller import DaemonSetController
 from pybernetes.controllers.deployment.controller import DeploymentController
+from pybernetes.controllers.endpoints.controller import EndpointsController
+from pybernetes.controllers.endpointslice.controller import EndpointSliceController
 from pybernetes.controllers.framework import Context, Controller
+from pybernetes.controllers.garbagecollector.controller import GarbageCollectorController
+from pybernetes.controllers.namespace.controller import NamespaceController
 from pybernetes.controllers.nodeipam.controller import NodeIpamController
 from pybernetes.controllers.nodelifecycle.controller import NodeLifecycleController
 from pybernetes.controllers.options import Options, enabled
@@ -38,6 +42,10 @@ CONTROLLERS: Mapping[str, Make] = {
         NodeLifecycleController,
         TaintEvictionController,
         ReplicationControllerController,
+        EndpointSliceController,
+        EndpointsController,
+        NamespaceController,
+        GarbageCollectorController,
     )
 }
 """By the name `--controllers` knows them by, in the order they are started."""

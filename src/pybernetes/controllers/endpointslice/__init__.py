@@ -1,0 +1,1 @@
+"""The addresses behind a Service, in slices."""

@@ -1,0 +1,1 @@
+"""Delete what nobody owns any more."""

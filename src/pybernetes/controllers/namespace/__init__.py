@@ -1,0 +1,1 @@
+"""Empty a namespace that is to go, then let it go."""
