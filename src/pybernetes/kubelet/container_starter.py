@@ -6,6 +6,7 @@ Follows: kubernetes pkg/kubelet/kuberuntime/kuberuntime_container.go, startConta
 """
 
 import asyncio
+import functools
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +150,9 @@ class ContainerStarter:
         image: api.Image,
     ) -> api.ContainerConfig:
         parts = self._parts
-        sources = await environment.gather(parts.references, pod, container)
+        sources = await environment.gather(
+            parts.references, pod, container, functools.partial(parts.volume_path, pod.metadata.uid)
+        )
         surroundings = Surroundings(parts.services(), sandbox.pod_ips, parts.node_facts())
         variables = environment.build(pod, container, sources, surroundings)
         mounts = await parts.volumes.mounts(pod, container, variables, sandbox.pod_ips)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from pybernetes.api import core_v1
+from pybernetes.api import core_v1, node_v1
 from pybernetes.api.object import Object
 from pybernetes.client.events import EventRecorder, reference
 from pybernetes.client.informer import Informer
@@ -84,7 +84,7 @@ class Kubelet:
         self.runtime, self.images = runtime, images
         self._recorder = EventRecorder(client, COMPONENT, config.node_name, clock)
         self.recorder = PodEvents(self._recorder)
-        self.statuses = StatusManager(client, clock, self._pod_gone)
+        self.statuses = StatusManager(client, clock)
         self.node_status = NodeStatus(
             client,
             config,
@@ -136,6 +136,8 @@ class Kubelet:
             node_facts=self.node_status.facts,
             host_dns=self._host_dns,
             runtime_problem=self.node_status.network_problem,
+            runtime_handler=self._runtime_handler,
+            volume_path=self.volume_manager.volume_path if self.volume_manager is not None else _no_volume_path,
         )
         orphan_volumes = self.volume_manager.orphans if self.volume_manager is not None else (lambda _known: [])
         self.log_rotator = LogRotator(self._running_logs, runtime.reopen_container_log, clock)
@@ -183,6 +185,15 @@ class Kubelet:
             if container.log_path
         }
 
+    async def _runtime_handler(self, pod: core_v1.Pod) -> str:
+        """Which of the runtime's handlers the pod's RuntimeClass names; the default one is empty.
+
+        Raises:
+            StatusError, Unreachable: the class cannot be read.
+        """
+        name = pod.spec.runtimeClassName
+        return (await self.client.get(node_v1.RuntimeClass, name)).handler if name else ""
+
     def _all_services(self) -> Sequence[core_v1.Service]:
         return self.services.list()
 
@@ -194,9 +205,6 @@ class Kubelet:
 
     def _wake_all(self) -> None:
         self.pods.wake_all()
-
-    def _pod_gone(self, uid: str) -> None:
-        self.pods.gone(uid)
 
     def _probe_changed(self, uid: str) -> None:
         self.pods.probe_changed(uid)
@@ -213,6 +221,10 @@ class Kubelet:
 
     def _volume_failed(self, pod: core_v1.Pod, error: VolumeError) -> None:
         self.recorder.event(pod, "Warning", "FailedMount", str(error))
+
+
+def _no_volume_path(_uid: str, _volume: str) -> Path | None:
+    return None
 
 
 async def run(

@@ -1,7 +1,8 @@
 """What every pod worker of a node shares. Made once by `kubelet.run`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from pybernetes.api import core_v1
@@ -49,3 +50,7 @@ class NodeParts:
     host_dns: Callable[[], DnsConfig]
     runtime_problem: Callable[[], str]
     """Why no pod with a network of its own can start; empty when all is well."""
+    runtime_handler: Callable[[core_v1.Pod], Awaitable[str]]
+    """The runtime's handler for the pod's RuntimeClass; empty for the default one."""
+    volume_path: Callable[[str, str], Path | None]
+    """Where a prepared volume lies, by pod uid and name."""

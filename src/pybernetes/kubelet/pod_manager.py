@@ -31,6 +31,8 @@ from pybernetes.kubelet.status import reasons
 
 logger = logging.getLogger("pybernetes.kubelet")
 
+WORKER_RESTART_SECONDS = 10.0
+
 
 class PodManager:
     """The workers of one node by uid. `run` owns them."""
@@ -50,7 +52,8 @@ class PodManager:
         self._starter = ContainerStarter(parts, self._killer)
         self._workers: dict[str, PodWorker] = {}
         self._tasks: asyncio.TaskGroup | None = None
-        self._rejected: set[str] = set()
+        self._done: set[str] = set()
+        """Uids the API server still has and this node has nothing of: rejected, or ended and about to be deleted."""
         self._cleaning = asyncio.Event()
 
     def workers(self) -> list[PodWorker]:
@@ -91,13 +94,6 @@ class PodManager:
         """Look for what nobody knows, soon."""
         self._cleaning.set()
 
-    def gone(self, uid: str) -> None:
-        """The API server has no such pod any more."""
-        worker = self._workers.get(uid)
-        if worker is not None:
-            worker.gone()
-        self._parts.statuses.forget(uid)
-
     async def run(self) -> None:
         """Follow the API server until cancelled. The informer must be running and is waited for."""
         async with asyncio.TaskGroup() as tasks:
@@ -120,8 +116,10 @@ class PodManager:
         if worker is not None:
             self._parts.statuses.observed(pod)
             worker.update(pod)
-        elif uid not in self._rejected:
+        elif uid not in self._done:
             self._admit(pod)
+        elif pod.metadata.deletionTimestamp is not None:
+            self._parts.statuses.finish(pod)
 
     def _updated(self, old: core_v1.Pod, new: core_v1.Pod) -> None:
         if old.metadata.uid != new.metadata.uid:
@@ -130,10 +128,7 @@ class PodManager:
             return
         worker = self._workers.get(new.metadata.uid)
         if worker is None:
-            if new.metadata.uid in self._rejected and new.metadata.deletionTimestamp is not None:
-                self._parts.statuses.finish(new)
-            else:
-                self._added(new)
+            self._added(new)
             return
         self._parts.statuses.observed(new)
         if _differs(old, new):
@@ -142,8 +137,13 @@ class PodManager:
             worker.pod = new
 
     def _deleted(self, pod: core_v1.Pod) -> None:
-        self._rejected.discard(pod.metadata.uid)
-        self.gone(pod.metadata.uid)
+        uid = pod.metadata.uid
+        self._done.discard(uid)
+        worker = self._workers.get(uid)
+        if worker is not None:
+            worker.pod = pod  # a deletion by force says with how much grace
+            worker.gone()
+        self._parts.statuses.forget(uid)
 
     def _admit(self, pod: core_v1.Pod) -> None:
         """Start the pod's worker, unless the pod is new and does not fit here."""
@@ -163,7 +163,7 @@ class PodManager:
 
     def _reject(self, pod: core_v1.Pod, reason: str, message: str) -> None:
         logger.info("pod rejected pod=%s reason=%s", pod.key, reason)
-        self._rejected.add(pod.metadata.uid)
+        self._done.add(pod.metadata.uid)
         self._parts.recorder.event(pod, events.WARNING, reason, message)
         self._parts.statuses.set(
             pod,
@@ -183,12 +183,22 @@ class PodManager:
         self._tasks.create_task(self._work(worker), name=f"kubelet/pod/{worker.pod.key}")
 
     async def _work(self, worker: PodWorker) -> None:
+        """Run a worker to its end. One that fails by our own mistake must not take the other pods with it."""
+        uid = worker.uid
         try:
-            await worker.run()
+            while True:
+                try:
+                    await worker.run()
+                    break
+                except Exception:
+                    logger.exception("pod worker failed, starting it again pod=%s uid=%s", worker.pod.key, uid)
+                    await self._parts.clock.sleep(WORKER_RESTART_SECONDS)
+            left = self._informer.get(worker.pod.key)
+            if left is not None and left.metadata.uid == uid:
+                self._done.add(uid)
         finally:
-            if self._workers.get(worker.uid) is worker:
-                del self._workers[worker.uid]
-            self._parts.probes.remove(worker.uid)
+            self._workers.pop(uid, None)
+            self._parts.probes.remove(uid)
 
     # what nobody knows
 

@@ -50,6 +50,10 @@ MAX_STEPS = 200
 """Steps in a row that each changed something; more would be a loop that fights itself."""
 
 
+class SandboxRefused(Exception):
+    """The pod asks for what this runtime cannot do; the text goes into the event."""
+
+
 class Stage(Enum):
     SYNCING = auto()
     TERMINATING = auto()
@@ -328,10 +332,10 @@ class PodWorker:
             return SandboxInUse(ready.id, config, self._pod_ips(runtime.ips))
         self._attempt = max(self._attempt, actions.attempt)
         try:
-            config = await self._make_sandbox_config(self._attempt)
             handler = await self._runtime_handler()
+            config = await self._make_sandbox_config(self._attempt)
             sandbox_id = await parts.runtime.run_pod_sandbox(config, handler)
-        except (RuntimeFailure, hosts.HostnameError) as error:
+        except (RuntimeFailure, hosts.HostnameError, SandboxRefused, StatusError) as error:
             self._attempt += 1  # a sandbox that failed half way may keep its name reserved
             parts.recorder.event(
                 self.pod,
@@ -351,8 +355,11 @@ class PodWorker:
         return tuple(self._parts.node_facts().host_ips) if self.pod.spec.hostNetwork else sandbox_ips
 
     async def _runtime_handler(self) -> str:
-        """Name of the runtime the pod's RuntimeClass asks for; empty for the default one."""
-        return self.pod.spec.runtimeClassName or ""
+        """The runtime's handler for the pod. Raises: SandboxRefused, StatusError."""
+        handler = await self._parts.runtime_handler(self.pod)
+        if self.pod.spec.hostUsers is False:
+            raise SandboxRefused(f'RuntimeClass handler "{handler}" does not support user namespaces')
+        return handler
 
     async def _make_sandbox_config(self, attempt: int) -> api.PodSandboxConfig:
         parts = self._parts

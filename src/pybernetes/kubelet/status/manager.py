@@ -8,7 +8,6 @@ Follows: kubernetes pkg/kubelet/status/status_manager.go.
 
 import logging
 from asyncio import TaskGroup
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from pybernetes.api import core_v1
@@ -16,7 +15,7 @@ from pybernetes.client.interface import Client, PatchType, Unreachable
 from pybernetes.client.workqueue import WorkQueue
 from pybernetes.effects import Clock
 from pybernetes.kubelet.status.patch import status_patch
-from pybernetes.machinery.errors import Conflict, NotFound, StatusError
+from pybernetes.machinery.errors import NotFound, StatusError
 
 logger = logging.getLogger("pybernetes.kubelet")
 
@@ -38,11 +37,10 @@ class _Entry:
 class StatusManager:
     """Statuses of the pods of one node by uid."""
 
-    def __init__(self, client: Client, clock: Clock, on_gone: Callable[[str], None] = lambda _uid: None) -> None:
+    def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
         self._queue = WorkQueue(clock)
         self._entries: dict[str, _Entry] = {}
-        self._on_gone = on_gone
 
     def get(self, pod: core_v1.Pod) -> core_v1.PodStatus:
         """The newest status of the pod, written or not."""
@@ -99,10 +97,8 @@ class StatusManager:
             try:
                 await self._sync(uid)
                 self._queue.forget(uid)
-            except NotFound:
-                self._on_gone(uid)
-            except Conflict:  # another pod of that name: ours was deleted
-                self._on_gone(uid)
+            except NotFound:  # the watch will say so too, and then the pod is ended: it alone decides that
+                logger.info("status not written, the pod is gone uid=%s", uid)
             except (StatusError, Unreachable) as error:
                 logger.warning("status not written uid=%s error=%s", uid, error)
                 self._queue.add_rate_limited(uid)
