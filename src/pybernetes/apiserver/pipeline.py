@@ -22,6 +22,7 @@ from pybernetes.apiserver.handlers import dispatch
 from pybernetes.apiserver.http.message import Answer, Hijack, Request, Response, Streaming
 from pybernetes.apiserver.http.statuses import failure, method_not_allowed, resource_not_served
 from pybernetes.apiserver.interfaces import Decision
+from pybernetes.apiserver.metrics import request_key
 from pybernetes.apiserver.request import ANONYMOUS, AUTHENTICATED_GROUP, RequestInfo, User
 from pybernetes.apiserver.routing import route
 from pybernetes.machinery import errors
@@ -36,6 +37,8 @@ CREDENTIALS_SECONDS = 10.0
 """How long the outcome of authentication is believed. Follows: kube-apiserver's token success cache."""
 MAX_CREDENTIALS = 16
 """Different credentials remembered per connection; arbitrary."""
+TIMEOUT_SWEEP_SECONDS = 1.0
+NO_CACHE = ("Cache-Control", "no-cache, private")
 _AUTHENTICATION_EXTRA = "impersonate-extra-"
 
 
@@ -229,6 +232,9 @@ class Pipeline:
         self._stages = stages
         self._audit_prefix = core.ids.uid()[:24]
         self._audit_number = 0
+        self._deadlines: dict[asyncio.Task[Any], float] = {}
+        """Requests under way → monotonic second at which they are given up."""
+        self._overdue: set[asyncio.Task[Any]] = set()
 
     def wants_streamed_body(self, method: str, path: str) -> bool:
         """Bodies to proxied servers are passed on as they come."""
@@ -260,49 +266,66 @@ class Pipeline:
         raise AssertionError("the last stage answers")
 
     async def _go_on(self, context: Context, waiting: Awaitable[Outcome], number: int) -> Answer:
+        task = asyncio.current_task()
+        assert task is not None
+        self._deadlines[task] = context.started + self._seconds_allowed(context)
         try:
-            async with asyncio.timeout(self._time_left(context)):
-                outcome = await waiting
-                while outcome is None:
-                    result = self._stages[number](context)
-                    number += 1
-                    if result is None or isinstance(result, Response | Streaming | Hijack):
-                        outcome = result
-                    else:
-                        outcome = await result
-        except TimeoutError:
+            outcome = await waiting
+            while outcome is None:
+                result = self._stages[number](context)
+                number += 1
+                if result is None or isinstance(result, Response | Streaming | Hijack):
+                    outcome = result
+                else:
+                    outcome = await result
+        except asyncio.CancelledError:
+            if task not in self._overdue:
+                raise
+            task.uncancel()
             return self._finish(context, failure(request_timeout()))
         except Exception as error:  # noqa: BLE001 - as above
             return self._finish(context, answer_to(context, error))
+        finally:
+            self._overdue.discard(task)
+            del self._deadlines[task]
         return self._finish(context, outcome)
 
-    def _time_left(self, context: Context) -> float:
-        """Seconds until an ordinary request is given up; bodies and streams of answers do not count."""
+    def _seconds_allowed(self, context: Context) -> float:
+        """How long an ordinary request may take until its answer begins; bodies and streams do not count."""
         limit = self._core.config.request_timeout_seconds
         text = context.query("timeout")
         if text.endswith("s") and text[:-1].isdigit():
             limit = min(limit, float(text[:-1]))
         return limit
 
+    async def run(self) -> None:
+        """End requests that take too long, until cancelled. One task for all: timers per request cost more."""
+        while True:
+            await self._core.clock.sleep(TIMEOUT_SWEEP_SECONDS)
+            now = self._core.clock.monotonic()
+            for task, deadline in list(self._deadlines.items()):
+                if now >= deadline and task not in self._overdue:
+                    self._overdue.add(task)
+                    task.cancel()
+
     def _finish(self, context: Context, answer: Answer) -> Answer:
         core, info = self._core, context.info
-        verb = info.verb
-        headers: list[tuple[str, str]] = [("Audit-Id", context.audit_id)]
-        if isinstance(answer, Streaming):
+        if isinstance(answer, Response):
+            core.metrics.finished(info, info.verb, answer.status, core.clock.monotonic() - context.started)
+            if not answer.headers and not context.warnings:  # nearly all
+                answer.headers = (("Audit-Id", context.audit_id), NO_CACHE)
+                return answer
+        elif isinstance(answer, Streaming):
             answer = self._counted(context, answer)
-        elif isinstance(answer, Response):
-            core.metrics.finished(info, verb, answer.status, core.clock.monotonic() - context.started)
-        if isinstance(answer, Response | Streaming):
-            headers.append(("Cache-Control", "no-cache, private"))
-            headers.extend(("Warning", warning(text)) for text in context.warnings)
-            given = {name for name, _ in answer.headers}
-            answer.headers = (*(h for h in headers if h[0] not in given), *answer.headers)
+        else:
+            return answer
+        given = {name for name, _ in answer.headers}
+        own = [("Audit-Id", context.audit_id), NO_CACHE, *(("Warning", warning(text)) for text in context.warnings)]
+        answer.headers = (*(header for header in own if header[0] not in given), *answer.headers)
         return answer
 
     def _counted(self, context: Context, answer: Streaming) -> Streaming:
         """The same answer, counted for as long as it lasts."""
-        from pybernetes.apiserver.metrics import request_key  # noqa: PLC0415
-
         key = request_key(context.info, context.info.verb)
         run = answer.run
         metrics = self._core.metrics

@@ -135,6 +135,7 @@ class ApiServer:
         self.core.allocator.follow(self.core.cache)
         for name, task in (
             ("apiserver/watches", self.core.watches.run()),
+            ("apiserver/timeouts", self.pipeline.run()),
             ("apiserver/compaction", self._compact()),
             ("apiserver/idle-connections", self._close_idle()),
         ):
