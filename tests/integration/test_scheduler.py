@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from pybernetes.api import core_v1
+from pybernetes.api import core_v1, meta_v1
 from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.inprocess import InProcessClient
 from pybernetes.apiserver.server import ApiServer
@@ -20,7 +20,10 @@ CLOCK = SystemClock()
 @pytest.fixture
 async def client() -> AsyncIterator[InProcessClient]:
     storage = open_memory(CLOCK)
-    async with ApiServer(Config(), storage) as server:
+    async with ApiServer(Config(port=0), storage) as server:
+        # What a controller would do: pods wait for their service account.
+        account = meta_v1.ObjectMeta(name="default", namespace="default")
+        await server.client().create(core_v1.ServiceAccount(metadata=account))
         yield server.client()
     await storage.close()
 

@@ -16,6 +16,7 @@ from pybernetes.apiserver.request import RequestInfo
 NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 SPECIAL_VERBS = frozenset({"proxy", "watch"})
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_SELECTING = frozenset({"list", "watch", "deletecollection"})
 _CACHED_ROUTES = 16384
 """Distinct (method, path, query) remembered; clients repeat them. Arbitrary."""
 
@@ -69,6 +70,7 @@ def route(method: str, path: str, query_text: str = "") -> RequestInfo:
         namespace=namespace,
         name=name,
         path_parts=tuple(rest[3:]),
+        field_selector=query.get("fieldSelector", "") if verb in _SELECTING else "",
     )
 
 

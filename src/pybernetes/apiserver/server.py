@@ -14,7 +14,7 @@ from pybernetes.api import printing
 from pybernetes.apiserver import tuning
 from pybernetes.apiserver.admission.index import Neighbours, chain
 from pybernetes.apiserver.allocators.services import ServiceAllocator
-from pybernetes.apiserver.bootstrap.reconcile import Bootstrap, Settings
+from pybernetes.apiserver.bootstrap.reconcile import Bootstrap, Settings, advertised
 from pybernetes.apiserver.cache.watch_cache import WatchCache
 from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.context import Core
@@ -151,7 +151,7 @@ class ApiServer:
         settings = Settings(
             cluster_ip=self.core.allocator.cluster_ips.api_service,
             service_cidr=config.service_cidr,
-            advertise_address=config.advertise_address,
+            advertise_address=advertised(config),
             port=self.port or config.port,
             client_ca_file=config.client_ca,
         )

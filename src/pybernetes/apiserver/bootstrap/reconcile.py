@@ -11,6 +11,7 @@ pkg/registry/flowcontrol/ensurer.
 """
 
 import asyncio
+import ipaddress
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pybernetes.api.registry import GroupVersion, built_in
 from pybernetes.apiserver.authz.rules import Rule, uncovered
 from pybernetes.apiserver.bootstrap import cluster_roles, controller_roles, flow_control, namespaced_roles, objects
 from pybernetes.apiserver.bootstrap.notation import AUTOUPDATE
+from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.request import Document, ObjectReader
 from pybernetes.effects import Clock, format_time
 from pybernetes.machinery.errors import AlreadyExists, Conflict, NotFound
@@ -33,6 +35,8 @@ Json = dict[str, Any]
 
 AT_ONCE = 32
 """Writes under way at the same time: enough for the store to commit them in few batches. Arbitrary."""
+SECURE_PORT = 6443
+"""Where the Service leads before the server knows its port."""
 ATTEMPTS = 5
 """How often an object is looked at again when somebody else changed it meanwhile."""
 
@@ -54,6 +58,13 @@ class Settings:
     advertise_address: str
     port: int
     client_ca_file: str = ""
+
+
+def advertised(config: Config) -> str:
+    """The address under which pods reach this server; empty where it listens on loopback only."""
+    address = config.advertise_address or config.bind_address
+    parsed = ipaddress.ip_address(address)
+    return "" if parsed.is_loopback or parsed.is_unspecified else address
 
 
 # ── plans ──
@@ -155,10 +166,11 @@ def everything(settings: Settings) -> list[list[tuple[Document, Merge]]]:
     second += [(row, keep) for row in objects.priority_classes()]
     second += [(row, replace_spec) for row in (*flow_control.priority_levels(), *flow_control.flow_schemas())]
     second.append((objects.service_cidr(settings.service_cidr), keep))
-    ca = Path(settings.client_ca_file).read_text(encoding="ascii") if settings.client_ca_file else ""
-    second.append((objects.ca_config_map(ca, {}), replace_fields("data")))
+    if settings.client_ca_file:
+        ca = Path(settings.client_ca_file).read_text(encoding="ascii")
+        second.append((objects.ca_config_map(ca, {}), replace_fields("data")))
     address, port = settings.advertise_address, settings.port
-    second.append((objects.api_service(settings.cluster_ip, port), merge_service))
+    second.append((objects.api_service(settings.cluster_ip, port or SECURE_PORT), merge_service))
     if address and port:
         second.append((objects.api_endpoints(address, port), replace_fields("subsets")))
         second.append((objects.api_endpoint_slice(address, port), replace_fields("endpoints", "ports")))
