@@ -14,12 +14,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
+
 from pybernetes.api import normalize, schema, strategy
 from pybernetes.api.registry import Resource
 from pybernetes.effects import format_time
 from pybernetes.machinery.errors import BadRequest, StatusError
 from pybernetes.machinery.managed_fields import compare, managers, plans, sets
-from pybernetes.machinery.managed_fields.managers import APPLY, UPDATE, Manager, Ownership
+from pybernetes.machinery.managed_fields.managers import APPLY, UPDATE, ApplyConflict, Manager, Ownership
 from pybernetes.machinery.managed_fields.plans import Plan
 from pybernetes.machinery.managed_fields.sets import Trie
 
@@ -131,8 +133,7 @@ def apply_patch(
         Conflict: others own fields that would change.
         StatusError: the body does not fit the schema.
     """
-    metadata = applied.get("metadata") or {}
-    if metadata.get("managedFields"):
+    if (applied.get("metadata") or {}).get("managedFields"):
         raise BadRequest("metadata.managedFields must be nil")
     plan = plan_of(resource)
     applied = _without_nulls(applied)
@@ -140,12 +141,13 @@ def apply_patch(
     if unknown:
         raise _untyped(resource, applied, "\n".join(f"{path}: field not declared in schema" for path in unknown))
     before = live if live is not None else _empty(resource)
-    ownership = Ownership.read((before.get("metadata") or {}).get("managedFields"))
+    entries = (before.get("metadata") or {}).get("managedFields")
     who = Manager(manager, APPLY, subresource)
     content = {**before, "metadata": _owned_metadata(before.get("metadata") or {})}
-    try:
-        wanted = _normal(applied, resource)
-        merged = managers.apply(
+
+    def attempt(*, force: bool) -> tuple[Json, Ownership]:
+        ownership = Ownership.read(entries)
+        result = managers.apply(
             ownership,
             content,
             wanted,
@@ -156,6 +158,21 @@ def apply_patch(
             force=force,
             ignored=reset_fields(resource, subresource),
         )
+        return result, ownership
+
+    try:
+        wanted = _normal(applied, resource)
+        try:
+            merged, ownership = attempt(force=force)
+        except ApplyConflict as conflict:
+            if manager != KUBECTL:
+                raise
+            allowed = _last_applied_fields(content, plan)
+            left = {owner: sets.difference(fields, allowed) for owner, fields in conflict.conflicts.items()}
+            left = {owner: fields for owner, fields in left.items() if fields}
+            if left:
+                raise managers.conflict(left) from None
+            merged, ownership = attempt(force=True)
     except normalize.TypeMismatch as error:
         raise _untyped(resource, applied, str(error)) from None
     except plans.OwnershipError as error:
@@ -163,10 +180,39 @@ def apply_patch(
     except compare.DuplicateItem as error:
         text = f"duplicate entries for key {sets.show(error.step)}"
         raise _untyped(resource, applied, text) from None
-    result = {**merged, "metadata": {**merged.get("metadata", {}), "managedFields": ownership.write()}}
+    metadata = {**merged.get("metadata", {}), "managedFields": ownership.write()}
+    if manager == KUBECTL and LAST_APPLIED in (metadata.get("annotations") or {}):
+        # Client-side and server-side apply may take turns, so its memory is kept up to date.
+        metadata["annotations"] = {**metadata["annotations"], LAST_APPLIED: orjson.dumps(applied).decode() + "\n"}
+    result = {**merged, "metadata": metadata}
     if live is not None and same_but_for_times(result, live):
         return live
     return result
+
+
+KUBECTL: Final = "kubectl"
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def _last_applied_fields(live: Json, plan: Plan) -> Trie:
+    """What client-side apply declared last and still holds: kubectl may take it over without a conflict.
+
+    Follows: apimachinery pkg/util/managedfields/internal/lastappliedmanager.go.
+    """
+    text = ((live.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
+    if not text:
+        return {}
+    try:
+        last = orjson.loads(text)
+        if type(last) is not dict:
+            return {}
+        declared = compare.field_set(last, plan)
+        found = compare.compare(last, live, plan)
+    except (orjson.JSONDecodeError, plans.OwnershipError):
+        return {}  # an annotation somebody broke gives nobody any fields
+    for part in found:
+        declared = sets.difference(declared, part)
+    return declared
 
 
 def _owned_metadata(metadata: Json) -> Json:

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -241,6 +242,26 @@ def test_undeclared_fields_are_refused() -> None:
 def test_duplicate_items_are_refused() -> None:
     with pytest.raises(StatusError, match=r'duplicate entries for key \[name="c"\]'):
         applied(DEPLOYMENTS, applied(DEPLOYMENTS, None, deployment(1, D), "one"), deployment(1, C, C), "one")
+
+
+def annotated(document: Json, last: Json) -> Json:
+    annotations = {field_ownership.LAST_APPLIED: orjson.dumps(last).decode()}
+    return {**document, "metadata": {**document["metadata"], "annotations": annotations}}
+
+
+def test_kubectl_takes_over_what_client_side_apply_declared() -> None:
+    live = written(CONFIG_MAPS, None, annotated(config(a="1"), config(a="1")), "kubectl-client-side-apply")
+    live = applied(CONFIG_MAPS, live, config(a="2"), "kubectl")
+    assert live["data"] == {"a": "2"}
+    last = orjson.loads(live["metadata"]["annotations"][field_ownership.LAST_APPLIED])
+    assert last["data"] == {"a": "2"}
+
+
+def test_kubectl_does_not_take_over_what_others_changed_since() -> None:
+    live = written(CONFIG_MAPS, None, annotated(config(a="1"), config(a="1")), "kubectl-client-side-apply")
+    live = written(CONFIG_MAPS, live, annotated(config(a="5"), config(a="1")), "other")
+    with pytest.raises(Conflict, match=r'conflict with "other" using v1: \.data\.a'):
+        applied(CONFIG_MAPS, live, config(a="2"), "kubectl")
 
 
 def test_managed_fields_may_not_be_applied() -> None:

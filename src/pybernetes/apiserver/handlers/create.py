@@ -32,8 +32,12 @@ async def create(context: Context) -> Answer:
     return document_answer(context, created, 201)
 
 
-async def create_document(context: Context, document: Document, options: WriteOptions) -> CachedObject | Document:
+async def create_document(
+    context: Context, document: Document, options: WriteOptions, *, owned: bool = False
+) -> CachedObject | Document:
     """Carry a decoded document through all checks into the store; the mere document on a dry run.
+
+    `owned`: its managedFields are right already.
 
     Raises:
         StatusError.
@@ -44,6 +48,8 @@ async def create_document(context: Context, document: Document, options: WriteOp
     if metadata.get("resourceVersion"):
         raise errors.BadRequest("resourceVersion should not be set on objects to be created")
     writes.apply_defaults(resource, document)
+    if not owned:
+        writes.own(context, document, None, options)
     request = writes.admission_request(
         context, "CREATE", document, None, name=metadata.get("name", ""), dry_run=options.dry_run
     )
@@ -52,7 +58,6 @@ async def create_document(context: Context, document: Document, options: WriteOp
     writes.apply_defaults(resource, document)
     core = context.core
     document = strategy.prepare_create(resource, document, core.clock.now(), core.ids.uid())
-    document["metadata"].pop("managedFields", None)
     with writes.allocated(context, document, None):
         return await _name_and_store(context, document, request, options)
 

@@ -3,6 +3,7 @@
     application/json-patch+json               operations; a failing test is 422
     application/merge-patch+json              RFC 7386
     application/strategic-merge-patch+json    built-in kinds only: lists merge by their keys
+    application/apply-patch+yaml              a declaration: see `apply`
 
 A patch is applied anew to whatever is there until it fits, unless it carries a resourceVersion.
 
@@ -17,6 +18,7 @@ from pybernetes.api import decoding, schema
 from pybernetes.api.registry import Resource
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
+from pybernetes.apiserver.handlers import apply as apply_patch
 from pybernetes.apiserver.handlers import update, writes
 from pybernetes.apiserver.handlers.output import document_answer, object_answer
 from pybernetes.apiserver.handlers.writes import WriteOptions
@@ -48,6 +50,8 @@ async def patch(context: Context) -> Answer:
     if options.force is not None and media_type != APPLY_PATCH_YAML:
         complaint = field_errors.forbidden_value("force", "may not be specified for non-apply patch")
         raise field_errors.invalid("PatchOptions", "meta.k8s.io", "", [complaint])
+    if media_type == APPLY_PATCH_YAML:
+        return await apply_patch.apply(context, options)
     transform = _transform(context, media_type, options)
     result = await update.change(context, transform, options)
     if isinstance(result, CachedObject):
@@ -60,6 +64,7 @@ def accepted_types(context: Context) -> list[str]:
     types = [JSON_PATCH, MERGE_PATCH]
     if not context.resource.custom:
         types.append(STRATEGIC_MERGE_PATCH)
+    types.append(APPLY_PATCH_YAML)
     return types
 
 

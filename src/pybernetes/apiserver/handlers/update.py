@@ -80,9 +80,16 @@ class _Attempt:
 
 
 async def change(
-    context: Context, transform: Transform, options: WriteOptions, *, attempts: int = MAX_ATTEMPTS
+    context: Context,
+    transform: Transform,
+    options: WriteOptions,
+    *,
+    attempts: int = MAX_ATTEMPTS,
+    owned: bool = False,
 ) -> CachedObject | Document:
     """Carry a change of the stored object through all checks; the mere document on a dry run.
+
+    `owned`: what `transform` returns has the right managedFields already.
 
     Raises:
         NotFound, Conflict: the object carries another version than the client insists on, or too many others
@@ -96,7 +103,7 @@ async def change(
     for _ in range(attempts):
         attempt = _Attempt(current)
         try:
-            return await _try(context, attempt, transform, options)
+            return await _try(context, attempt, transform, options, owned=owned)
         except ChangedMeanwhile as changed:
             if changed.current is None:
                 raise errors.not_found(served.resource.plural, served.resource.group, info.name) from None
@@ -107,7 +114,7 @@ async def change(
 
 
 async def _try(
-    context: Context, attempt: _Attempt, transform: Transform, options: WriteOptions
+    context: Context, attempt: _Attempt, transform: Transform, options: WriteOptions, *, owned: bool
 ) -> CachedObject | Document:
     core, served, info = context.core, context.resource, context.info
     resource, current = served.resource, attempt.current
@@ -126,12 +133,13 @@ async def _try(
         )
     old["metadata"].pop("resourceVersion", None)
     writes.apply_defaults(resource, new)
+    if not owned:
+        writes.own(context, new, old, options)
     request = writes.admission_request(context, "UPDATE", new, old, name=info.name, dry_run=options.dry_run)
     await core.admission.mutate(request)
     new = writes.admitted(resource, request, new)
     writes.apply_defaults(resource, new)
     new = strategy.prepare_update(resource, info.subresource, new, old)
-    new["metadata"].pop("managedFields", None)
     with writes.allocated(context, new, old):
         writes.check_updated(resource, info.subresource, new, old)
         request.object = new

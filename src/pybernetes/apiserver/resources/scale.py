@@ -10,7 +10,7 @@ from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.handlers import patch, update, writes
 from pybernetes.apiserver.handlers.output import document_answer
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.http.negotiation import STRATEGIC_MERGE_PATCH
+from pybernetes.apiserver.http.negotiation import APPLY_PATCH_YAML, STRATEGIC_MERGE_PATCH
 from pybernetes.apiserver.request import Document
 from pybernetes.machinery import errors, field_errors, labels
 
@@ -76,7 +76,7 @@ async def scale(context: Context) -> Answer:
             return wanted
     else:
         media_type = decoding.media_type(context.request.headers.get("content-type", ""))
-        if media_type not in patch.accepted_types(context):
+        if media_type not in patch.accepted_types(context) or media_type == APPLY_PATCH_YAML:
             raise patch.unsupported(context)
         body = patch.parse(context.request.body, media_type)
 

@@ -169,7 +169,7 @@ def apply(
     `ownership` is changed accordingly; its times only if the document changed.
 
     Raises:
-        Conflict: others own fields that would get another value, and `force` is not given.
+        ApplyConflict: others own fields that would get another value, and `force` is not given.
         OwnershipError, DuplicateItem: the document does not fit its schema.
     """
     merged: Json = comparing.merge(live, applied, plan)
@@ -214,7 +214,15 @@ def _prune(merged: Json, ownership: Ownership, last: Trie, plan: Plan) -> Json:
     return result
 
 
-def conflict(conflicts: Mapping[Manager, Trie]) -> Conflict:
+class ApplyConflict(Conflict):
+    """Others own fields that an apply would change; `conflicts` says who owns which."""
+
+    def __init__(self, message: str, causes: Sequence[Json], conflicts: Mapping[Manager, Trie]) -> None:
+        super().__init__(message, {"causes": list(causes)})
+        self.conflicts = conflicts
+
+
+def conflict(conflicts: Mapping[Manager, Trie]) -> ApplyConflict:
     """The 409 that names every field and who owns it."""
     found = [(manager, path) for manager in sorted(conflicts) for path in sets.paths(conflicts[manager])]
     causes = [
@@ -229,7 +237,7 @@ def conflict(conflicts: Mapping[Manager, Trie]) -> Conflict:
             lines.append(f"conflicts with {_shown(manager)}:")
             lines += [f"- {path}" for path in sets.paths(conflicts[manager])]
         text = f"Apply failed with {len(found)} conflicts: " + "\n".join(lines)
-    return Conflict(text, {"causes": causes})
+    return ApplyConflict(text, causes, conflicts)
 
 
 def _shown(manager: Manager) -> str:
