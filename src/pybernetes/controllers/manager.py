@@ -21,6 +21,7 @@ from pybernetes.controllers.namespace.controller import NamespaceController
 from pybernetes.controllers.nodeipam.controller import NodeIpamController
 from pybernetes.controllers.nodelifecycle.controller import NodeLifecycleController
 from pybernetes.controllers.options import Options, enabled
+from pybernetes.controllers.podgc.controller import PodGcController
 from pybernetes.controllers.replicaset.controller import ReplicaSetController
 from pybernetes.controllers.replication.controller import ReplicationControllerController
 from pybernetes.controllers.rootca.controller import RootCaController
@@ -45,6 +46,7 @@ CONTROLLERS: Mapping[str, Make] = {
         EndpointSliceController,
         EndpointsController,
         NamespaceController,
+        PodGcController,
         GarbageCollectorController,
     )
 }

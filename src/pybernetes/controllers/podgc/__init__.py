@@ -1,0 +1,1 @@
+"""Remove pods that no kubelet will ever remove."""
