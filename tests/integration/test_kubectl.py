@@ -72,3 +72,12 @@ async def test_mistakes_are_named(kubectl: Kubectl) -> None:
 async def test_wait_returns_when_the_object_is_gone(kubectl: Kubectl) -> None:
     await kubectl("create", "configmap", "a", "--from-literal=x=1")
     await kubectl("delete", "configmap", "a", "--wait=true", "--timeout=10s")
+
+
+async def test_server_side_apply_tells_conflicts(kubectl: Kubectl) -> None:
+    await kubectl("apply", "--server-side", "--field-manager=one", "-f", "-", stdin=DEPLOYMENT)
+    changed = DEPLOYMENT.replace("replicas: 3", "replicas: 4")
+    error = await kubectl("apply", "--server-side", "--field-manager=two", "-f", "-", stdin=changed, fails=True)
+    assert 'conflict with "one": .spec.replicas' in error
+    await kubectl("apply", "--server-side", "--field-manager=two", "--force-conflicts", "-f", "-", stdin=changed)
+    assert await kubectl("get", "deployment", "web", "-o", "jsonpath={.spec.replicas}") == "4"

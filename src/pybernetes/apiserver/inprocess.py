@@ -92,8 +92,10 @@ class MemoryStream:
 class InProcessClient:
     """Requests as `user`, straight into the pipeline. Implements `client.interface.Client`."""
 
-    def __init__(self, pipeline: Pipeline, user: User = ADMIN) -> None:
+    def __init__(self, pipeline: Pipeline, user: User = ADMIN, user_agent: str = "kube-apiserver") -> None:
         self._pipeline = pipeline
+        self._user_agent = user_agent
+        """Field manager of what this client writes."""
         self._connection = Connection(peer="in-process", secure=True, user=user)
 
     # ── plumbing ──
@@ -101,7 +103,7 @@ class InProcessClient:
     async def _ask(
         self, method: str, path: str, query_text: str, body: bytes, content_type: str, accept: str
     ) -> Answer:
-        headers = {"accept": accept} if accept else {}
+        headers = {"user-agent": self._user_agent, **({"accept": accept} if accept else {})}
         if body:
             headers["content-type"] = content_type
         request = Request(method, path, query_text, headers, body, self._connection)

@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import pytest
@@ -246,3 +247,21 @@ async def test_services_get_addresses_that_nobody_else_has() -> None:
         assert "provided IP is already allocated" in (await server.create(services, taken, status=422))["message"]
         await server.call("DELETE", f"{services}/a")
         await server.create(services, taken)
+
+
+async def test_patches_at_the_same_time_all_arrive() -> None:
+    async with serving() as server:
+        await server.create(MAPS, config_map("a"))
+        patches = [
+            server.call("PATCH", f"{MAPS}/a", {"data": {f"k{number}": "v"}}, content_type=MERGE) for number in range(4)
+        ]
+        await asyncio.gather(*patches)
+        assert set((await server.get(f"{MAPS}/a"))["data"]) == {"k0", "k1", "k2", "k3"}
+
+
+async def test_updates_at_the_same_time_from_one_version_have_one_winner() -> None:
+    async with serving() as server:
+        created = await server.create(MAPS, config_map("a"))
+        bodies = [{**created, "data": {"x": str(number)}} for number in range(4)]
+        answers = await asyncio.gather(*(server.ask("PUT", f"{MAPS}/a", body) for body in bodies))
+        assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]

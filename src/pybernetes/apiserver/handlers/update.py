@@ -76,7 +76,8 @@ def _answer(context: Context, result: CachedObject | Document, status: int) -> A
 @dataclass(slots=True)
 class _Attempt:
     current: CachedObject
-    unconditional: bool = False
+    repeatable: bool = False
+    """When somebody else was faster, try again on what they left: the client insists on no version."""
 
 
 async def change(
@@ -107,7 +108,7 @@ async def change(
         except ChangedMeanwhile as changed:
             if changed.current is None:
                 raise errors.not_found(served.resource.plural, served.resource.group, info.name) from None
-            if not attempt.unconditional:
+            if not attempt.repeatable:
                 raise modified(served, info.name) from None
             current = changed.current
     raise modified(served, info.name)
@@ -121,7 +122,6 @@ async def _try(
     old = core.store.document(served, current)
     new = transform(core.store.document(served, current))
     version = new["metadata"].pop("resourceVersion", "")
-    attempt.unconditional = not version or version == "0"
     _check_version(context, attempt, version)
     uid = new["metadata"].get("uid")
     if uid and uid != old["metadata"].get("uid"):
@@ -159,7 +159,9 @@ def _check_version(context: Context, attempt: _Attempt, version: str) -> None:
         Conflict, Invalid.
     """
     served, name = context.resource, context.info.name
-    if attempt.unconditional:
+    # A patch that says nothing of versions carries the one it was applied to.
+    attempt.repeatable = version in {"", "0"} or context.info.verb == "patch"
+    if version in {"", "0"}:
         if strategy.allows_unconditional_update(served.resource) or context.info.verb == "patch":
             return
         complaint = field_errors.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
