@@ -14,9 +14,10 @@ Follows: apiserver pkg/registry/rest/{create,update,meta}.go; pkg/registry/*/*/s
 from datetime import datetime
 from typing import Any, Final
 
-from pybernetes.api import kind_rules
+from pybernetes.api import kind_rules, normalize, schema
 from pybernetes.api.registry import Resource
 from pybernetes.effects import format_time
+from pybernetes.machinery.type_table import Shape
 
 Json = dict[str, Any]
 Kind = tuple[str, str]
@@ -205,6 +206,14 @@ def generated_name(base: str, suffix: str) -> str:
     return base[:MAX_GENERATED_BASE] + suffix
 
 
+def _empty_status(type_alias: str) -> Json:
+    """A status nobody has written yet, with the zeros Go writes (`replicas: 0`)."""
+    field = schema.type_of(type_alias).field("status")
+    if field is None or field.type.shape is not Shape.STRUCT:
+        return {}
+    return normalize.zero(field.type.name)()
+
+
 def prepare_create(resource: Resource, document: Json, now: datetime, uid: str) -> Json:
     """The document as it goes to validation: identity and time are the server's, status is at its start."""
     metadata = document.setdefault("metadata", {})
@@ -220,7 +229,7 @@ def prepare_create(resource: Resource, document: Json, now: datetime, uid: str) 
             metadata["generation"] = 1
     if has_status(resource) and kind not in _KEEPS_CREATED_STATUS:
         if resource.type_alias:
-            document["status"] = {}
+            document["status"] = _empty_status(resource.type_alias)
         else:
             document.pop("status", None)
     rule = kind_rules.ON_CREATE.get(kind)

@@ -210,3 +210,9 @@ FULL = {"cpu": "1", "memory": "1Gi"}
 )
 def test_qos_class(row: str, resources: list[Json], expected: str) -> None:
     assert pod_qos.qos_class({"containers": [{"resources": r} for r in resources]}) == expected, row
+
+
+def test_a_new_object_looks_as_go_writes_it() -> None:
+    assert created("ReplicationController")["status"] == {"replicas": 0}
+    assert created("DaemonSet", "apps")["status"]["numberReady"] == 0
+    assert created("Ingress", "networking.k8s.io")["status"] == {"loadBalancer": {}}

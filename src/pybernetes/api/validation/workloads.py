@@ -5,7 +5,7 @@ Follows: pkg/apis/apps/validation/validation.go; pkg/apis/core/validation for Re
 
 from typing import Any, Final
 
-from pybernetes.api.validation import common, pods
+from pybernetes.api.validation import common, metadata, pods
 from pybernetes.api.validation.common import Errors
 from pybernetes.machinery import field_errors as fe
 from pybernetes.machinery import labels, names
@@ -23,16 +23,16 @@ STATEFUL_SET_IMMUTABLE: Final = (
 )
 
 
-def _selector(errors: Errors, spec: Json, empty_text: str) -> labels.Selector | None:
-    """The selector of a workload when it can be read."""
+def _selector(errors: Errors, spec: Json, empty_text: str, *, required: bool = True) -> labels.Selector | None:
+    """The selector of a workload when it can be read; a missing one selects nothing, not even the template."""
     selector = spec.get("selector")
     if selector is None:
-        errors.append(fe.required("spec.selector"))
-        return None
+        if required:
+            errors.append(fe.required("spec.selector"))
+        return labels.NOTHING
     common.label_selector(errors, "spec.selector", selector)
     if common.is_empty_selector(selector):
         errors.append(fe.invalid_value("spec.selector", selector, empty_text))
-        return None
     try:
         return labels.from_label_selector(selector)
     except labels.SelectorError:
@@ -53,6 +53,26 @@ def running_template(errors: Errors, spec: Json, selector: labels.Selector | Non
         errors.append(fe.not_supported("spec.template.spec.restartPolicy", policy, ("Always",)))
     if "activeDeadlineSeconds" in pod_spec:
         text = f"activeDeadlineSeconds in {owner} is not Supported"
+        errors.append(fe.forbidden_value("spec.template.spec.activeDeadlineSeconds", text))
+
+
+def _stateful_template(errors: Errors, spec: Json, selector: labels.Selector | None) -> None:
+    """The template of a StatefulSet: its containers are judged when pods are made of it.
+
+    Its volumes are not all known yet, because claim templates add some, so upstream does not look at the pod spec.
+    """
+    template = spec.get("template") or {}
+    meta, pod_spec = template.get("metadata") or {}, template.get("spec") or {}
+    if selector is not None and not selector.matches(meta.get("labels")):
+        errors.append(fe.invalid_value("spec.template.metadata.labels", meta.get("labels") or {}, MISMATCH))
+    common.labels(errors, "spec.template.labels", meta.get("labels"))
+    if "annotations" in meta:
+        metadata.annotations(errors, "spec.template.annotations", meta["annotations"])
+    policy = pod_spec.get("restartPolicy")
+    if policy != "Always":
+        errors.append(fe.not_supported("spec.template.spec.restartPolicy", policy, ("Always",)))
+    if "activeDeadlineSeconds" in pod_spec:
+        text = "activeDeadlineSeconds in StatefulSet is not Supported"
         errors.append(fe.forbidden_value("spec.template.spec.activeDeadlineSeconds", text))
 
 
@@ -121,7 +141,7 @@ def replica_set_update(errors: Errors, new: Json, old: Json) -> None:
 
 def daemon_set(errors: Errors, document: Json) -> None:
     spec = document.get("spec") or {}
-    selector = _selector(errors, spec, "empty selector is invalid for daemonset")
+    selector = _selector(errors, spec, "empty selector is invalid for daemonset", required=False)
     running_template(errors, spec, selector, "DaemonSet")
     _not_negative(errors, spec, "minReadySeconds", "revisionHistoryLimit")
     strategy = spec.get("updateStrategy") or {}
@@ -172,7 +192,7 @@ def stateful_set(errors: Errors, document: Json) -> None:
         complaints = names.dns_label(spec["serviceName"])
         common.add_invalid(errors, "spec.serviceName", spec["serviceName"], complaints)
     selector = _selector(errors, spec, "empty selector is invalid for statefulset")
-    running_template(errors, spec, selector, "StatefulSet")
+    _stateful_template(errors, spec, selector)
 
 
 def _stateful_strategy(errors: Errors, strategy: Json) -> None:

@@ -89,7 +89,6 @@ BAD_SELECTOR = 'spec.template.metadata.labels: Invalid value: {"a":"b"}: `select
 @pytest.mark.parametrize(
     ("row", "kind", "group", "content", "text"),
     [
-        ("no selector", "Deployment", "apps", {"spec": {"template": TEMPLATE}}, "spec.selector: Required value"),
         (
             "a selector for others",
             "Deployment",
@@ -475,3 +474,19 @@ def test_no_kind_stumbles_over_an_empty_object() -> None:
         validation.validate_update(what, "", document, document)
         for door in what.subresources:
             validation.validate_update(what, door, document, document)
+
+
+def test_claim_templates_are_volumes_too() -> None:
+    mounted = {**C, "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+    template = {**TEMPLATE, "spec": {"containers": [mounted]}}
+    claims = [{"metadata": {"name": "data"}, "spec": CLAIM}]
+    spec = {"selector": SELECTOR, "template": template, "volumeClaimTemplates": claims, "serviceName": "s"}
+    assert complaints("StatefulSet", "apps", spec=spec) == []
+
+
+def test_without_a_selector_the_template_is_not_selected_either() -> None:
+    assert complaints("Deployment", "apps", spec={"template": TEMPLATE}) == [
+        "spec.selector: Required value",
+        BAD_SELECTOR,
+    ]
+    assert complaints("DaemonSet", "apps", spec={"template": TEMPLATE}) == [BAD_SELECTOR]
