@@ -1,5 +1,6 @@
 """Real clusters for the acceptance tests: one shared by all that do not stop it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,10 @@ STATE = Path("/var/lib/pybernetes-tests")
 
 
 def new_cluster(name: str) -> Cluster:
+    """A cluster of this test run's own: another run on the machine does not meet it."""
     STATE.mkdir(mode=0o755, exist_ok=True)
-    return Cluster(name, STATE / name)
+    own = f"{name}-{os.getpid()}"
+    return Cluster(own, STATE / own)
 
 
 def remove(cluster: Cluster) -> None:

@@ -105,7 +105,7 @@ def test_a_fresh_clone_is_up_in_under_90_seconds(tmp_path: Path) -> None:
     cluster = new_cluster("fresh")
     clock = SystemClock()
     port, began = free_port(), clock.monotonic()
-    arguments = f"--name fresh --data-dir {cluster.root} --port {port} --kubeconfig {cluster.kubeconfig}"
+    arguments = f"--name {cluster.name} --data-dir {cluster.root} --port {port} --kubeconfig {cluster.kubeconfig}"
     try:
         command = ["make", "up", f"ARGS={arguments}"]
         done = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
