@@ -1,22 +1,23 @@
-"""The demo image: a shell, an HTTP server and client, nslookup and tar, all from Debian's dynamic busybox.
+"""The demo image: a shell, an HTTP server, HTTP clients, nslookup and tar, all from Debian packages.
 
-Not from the static busybox: its wget crashes in name resolution. The package is fetched by apt (half a megabyte)
-and unpacked beside the cluster, not installed: it would displace busybox-static.
+The shell, the server and most commands are those of the dynamic busybox. Its wget crashes when it is given a time limit
+(as does the static one's), so that wget and curl are the real ones.
 """
 
-import re
 import shutil
 import subprocess
-import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.images.build import Directory, File, Item, Link, Runtime, archive, from_disk
+from pybernetes.cluster.images.packages import fetch, in_image, libraries, missing
 
 DEMO_IMAGE = "localhost/demo:1"
 PORT = 8080
-EXTRA_APPLETS = ("wget", "httpd", "nslookup", "tar", "sh")
-"""Without these the image is of no use; a busybox that lacks one is refused."""
+NEEDED_APPLETS = frozenset({"httpd", "nslookup", "tar", "sh", "hostname", "sleep"})
+"""A busybox that lacks one of these is of no use here."""
+CLIENTS = ("wget", "curl")
+"""Programs that take the place of busybox's commands; their packages have their names."""
 
 SERVER = b"""#!/bin/sh
 # Serves $ROOT on $PORT until told to stop. The shell passes signals on: process 1 has no default handlers.
@@ -35,17 +36,34 @@ PASSWD = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexiste
 GROUP = b"root:x:0:\nnogroup:x:65534:\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program on this machine, and the unpacked packages its libraries may lie in."""
+
+    name: str
+    path: Path
+    root: Path | None = None
+
+
 def build_demo(work: Path) -> bytes:
-    """The archive of `localhost/demo:1`.
+    """The archive of `localhost/demo:1`. What had to be fetched stays in `work` for the next time.
 
     Raises:
-        ClusterError: the Debian package cannot be had.
+        ClusterError: a Debian package cannot be had.
     """
+    work.mkdir(mode=0o700, parents=True, exist_ok=True)
     busybox = find_busybox(work)
-    shared = [from_disk(path) for path in libraries(busybox)]
+    programs = [busybox, *(find_client(name, work) for name in CLIENTS)]
+    shared: dict[str, File] = {}
+    for program in programs:
+        roots = [program.root] if program.root else []
+        for library in libraries(program.path, program.root):
+            target = in_image(library, roots)
+            shared.setdefault(target, from_disk(library, target))
+    binaries = [from_disk(program.path, f"bin/{program.name}") for program in programs]
     return archive(
         DEMO_IMAGE,
-        demo_items(from_disk(busybox, "bin/busybox"), applets(busybox), shared),
+        demo_items(binaries, sorted(applets(busybox.path)), list(shared.values())),
         Runtime(
             command=("/bin/demo-server",),
             environment={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
@@ -54,11 +72,12 @@ def build_demo(work: Path) -> bytes:
     )
 
 
-def demo_items(busybox: File, names: list[str], shared: list[File]) -> list[Item]:
-    """What lies in the image."""
-    commands: list[Item] = [Link(f"bin/{name}", "busybox") for name in names if name != "busybox"]
+def demo_items(programs: list[File], names: list[str], shared: list[File]) -> list[Item]:
+    """What lies in the image: programs, a link per command of busybox that no program replaces, libraries, files."""
+    taken = {program.path for program in programs}
+    commands: list[Item] = [Link(f"bin/{name}", "busybox") for name in names if f"bin/{name}" not in taken]
     return [
-        File("bin/busybox", busybox.content, 0o755),
+        *(File(program.path, program.content, 0o755) for program in programs),
         *commands,
         *shared,
         File("bin/demo-server", SERVER, 0o755),
@@ -75,59 +94,33 @@ def demo_items(busybox: File, names: list[str], shared: list[File]) -> list[Item
     ]
 
 
-def find_busybox(work: Path) -> Path:
+def find_busybox(work: Path) -> Program:
     """A dynamic busybox: the installed one, one fetched earlier, or one fetched now."""
-    fetched = work / "busybox"
-    for candidate in (Path("/bin/busybox"), Path("/usr/bin/busybox"), fetched):
-        if candidate.exists() and libraries(candidate) and set(EXTRA_APPLETS) <= set(applets(candidate)):
-            return candidate
-    work.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _fetch(fetched)
-    return fetched
+    root = work / "packages" / "busybox"
+    for candidate in (Path("/bin/busybox"), Path("/usr/bin/busybox"), *found_in(root, "busybox")):
+        if candidate.exists() and libraries(candidate) and applets(candidate) >= NEEDED_APPLETS:
+            return Program("busybox", candidate)
+    fetch(["busybox"], root)
+    return Program("busybox", found_in(root, "busybox")[0])
 
 
-def _fetch(target: Path) -> None:
-    for program in ("apt-get", "dpkg-deb"):
-        if shutil.which(program) is None:
-            raise ClusterError(
-                f"the demo image is made from Debian packages, and there is no {program} here",
-                "make it on Debian or Ubuntu (image build-demo --output F.tar) and bring it here: image load F.tar",
-            )
-    with tempfile.TemporaryDirectory(prefix="pybernetes-demo-") as directory:
-        Path(directory).chmod(0o755)  # apt fetches as its own user
-        done = subprocess.run(
-            ["apt-get", "download", "busybox"], cwd=directory, check=False, capture_output=True, text=True
-        )
-        packages = list(Path(directory).glob("busybox_*.deb"))
-        if done.returncode or not packages:
-            raise ClusterError(
-                f"the Debian package busybox cannot be fetched: {last_line(done.stderr)}",
-                "run apt-get update as root, check the network, and try again",
-            )
-        subprocess.run(["dpkg-deb", "-x", str(packages[0]), f"{directory}/content"], check=True, capture_output=True)
-        found = [path for path in Path(directory, "content").rglob("bin/busybox") if path.is_file()]
-        if not found:
-            raise ClusterError("the Debian package busybox holds no busybox", "report this, naming your Debian release")
-        temporary = target.with_suffix(".new")
-        shutil.copyfile(found[0], temporary)
-        temporary.chmod(0o755)
-        temporary.replace(target)
+def find_client(name: str, work: Path) -> Program:
+    """A program by the name of its package: the installed one, one fetched earlier, or one fetched now."""
+    installed = shutil.which(name)
+    if installed and libraries(Path(installed).resolve()):
+        return Program(name, Path(installed).resolve())
+    root = work / "packages" / name
+    if not found_in(root, name):
+        fetch(missing(name), root)
+    return Program(name, found_in(root, name)[0], root)
 
 
-def libraries(program: Path) -> list[str]:
-    """The shared libraries a program loads, the loader included; empty for a static one."""
-    done = subprocess.run(["ldd", str(program)], check=False, capture_output=True, text=True)
-    if done.returncode:
-        return []
-    return sorted(set(re.findall(r"(?:=> )?(/\S+) \(0x", done.stdout)))
+def found_in(root: Path, name: str) -> list[Path]:
+    """The programs of this name in an unpacked package."""
+    return [path for path in sorted(root.rglob(f"bin/{name}")) if path.is_file()]
 
 
-def applets(busybox: Path) -> list[str]:
+def applets(busybox: Path) -> set[str]:
     """The commands a busybox has."""
     done = subprocess.run([str(busybox), "--list"], check=False, capture_output=True, text=True)
-    return sorted(done.stdout.split()) if done.returncode == 0 else []
-
-
-def last_line(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if not line.startswith("W:")]
-    return lines[-1] if lines else "no output"
+    return set(done.stdout.split()) if done.returncode == 0 else set()

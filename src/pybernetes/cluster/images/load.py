@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pybernetes.cluster.errors import BadImage, NotRunning
 from pybernetes.cluster.images.check import SAVE_HINT, images_in
-from pybernetes.cluster.images.demo import last_line
+from pybernetes.cluster.images.packages import last_line
 from pybernetes.cluster.state import StateDirectory
 
 NAMESPACE = "k8s.io"

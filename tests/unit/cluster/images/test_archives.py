@@ -49,11 +49,13 @@ def test_a_layer_makes_the_parents_of_its_files() -> None:
 
 
 def test_the_demo_image_has_a_link_per_command_and_a_server() -> None:
-    items = demo_items(File("x", b""), ["busybox", "sh", "wget"], [File("/lib/libc.so.6", b"")])
+    programs = [File("bin/busybox", b""), File("bin/wget", b"")]
+    items = demo_items(programs, ["busybox", "sh", "wget"], [File("/lib/libc.so.6", b"")])
     paths = {item.path for item in items}
 
     assert {"bin/busybox", "bin/sh", "bin/wget", "bin/demo-server", "/lib/libc.so.6", "tmp"} <= paths
-    assert sum(item.path == "bin/busybox" for item in items) == 1
+    assert all(sum(item.path == path for item in items) == 1 for path in paths)
+    assert next(item for item in items if item.path == "bin/wget") == File("bin/wget", b"", 0o755)
 
 
 MANIFEST = json.dumps([{"Config": "c.json", "RepoTags": ["a:1"], "Layers": ["l.tar"]}]).encode()
