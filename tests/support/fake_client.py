@@ -220,6 +220,11 @@ class FakeClient:
             await self.delete(_kind_of(resource), key[3], key[2])
         return b"{}"
 
+    def serve(self, resource: registry.Resource) -> None:
+        """Serve one more resource, as after a CustomResourceDefinition."""
+        self.resources[resource.group, resource.version, resource.kind] = resource
+        self.by_plural[resource.group, resource.version, resource.plural] = resource
+
     def forget_history(self) -> None:
         """Watches from before now are answered with 410."""
         self.oldest = self.revision + 1
@@ -327,6 +332,11 @@ class FakeClient:
                     }
                     for group, versions in registry.group_versions().items()
                     if group
+                ]
+                groups += [
+                    {"name": r.group, "versions": [{"groupVersion": r.api_version, "version": r.version}]}
+                    for r in self.by_plural.values()
+                    if r.group not in preferred
                 ]
                 return {"kind": "APIGroupList", "groups": groups}
             case ["api", version]:

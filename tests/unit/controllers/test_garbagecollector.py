@@ -2,9 +2,11 @@ from typing import TypeVar
 
 import pytest
 
-from pybernetes.api import apps_v1, core_v1, meta_v1
+from pybernetes.api import apiextensions_v1, apps_v1, core_v1, meta_v1
 from pybernetes.api.object import Object
+from pybernetes.api.registry import Resource
 from pybernetes.client.interface import Propagation
+from pybernetes.client.metadata import partial
 from pybernetes.controllers.owners import controller_reference
 from support.objects import deployment, replica_set, with_meta
 from support.world import World
@@ -115,3 +117,38 @@ async def test_objects_found_at_the_start_are_looked_at_too() -> None:
     async with world.started():
         await world.settle(5)
         assert await left(world) == ["keeps", "kept"]
+
+
+async def test_owners_of_kinds_that_come_later_are_followed_too() -> None:
+    async with World(GC).started() as world:
+        widgets = Resource(
+            "example.com",
+            "v1",
+            "Widget",
+            "widgets",
+            "widget",
+            True,
+            ("create", "delete", "get", "list", "watch"),
+            "WidgetList",
+        )
+        world.client.serve(widgets)
+        crd = meta_v1.ObjectMeta(name="widgets.example.com")
+        await world.client.create(apiextensions_v1.CustomResourceDefinition(metadata=crd))
+        await world.settle(2)
+        kind = partial("example.com", "v1", "Widget", "widgets", namespaced=True)
+        owner = await world.client.create(kind(metadata=meta_v1.ObjectMeta(name="w", namespace="default")))
+        reference = meta_v1.OwnerReference(apiVersion="example.com/v1", kind="Widget", name="w", uid=owner.metadata.uid)
+        await world.client.create(config_map("owned", reference))
+        await world.settle(2)
+        assert await left(world) == ["owned"]
+        await world.client.delete(kind, "w", "default")
+        await world.settle(2)
+        assert await left(world) == []
+
+
+async def test_a_dependent_of_an_unknown_kind_is_left_alone() -> None:
+    async with World(GC).started() as world:
+        reference = meta_v1.OwnerReference(apiVersion="example.com/v1", kind="Ghost", name="g", uid="u")
+        await world.client.create(config_map("owned", reference))
+        await world.settle(30)
+        assert await left(world) == ["owned"]
