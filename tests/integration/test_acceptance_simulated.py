@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import REPOSITORY, Cluster, wait
+from clusters import NOISE, REPOSITORY, Cluster, wait
 
 pytestmark = pytest.mark.kubectl
 
@@ -64,9 +64,9 @@ def of_nobody(home: Path, undo: contextlib.ExitStack) -> Cluster:
     return Cluster("simulated", home / "state", user=NOBODY, python=SYSTEM_PYTHON, path=path)
 
 
-def test_50_simulated_nodes_are_ready_in_under_2_seconds_and_run_a_deployment_of_500(ordinary: Cluster) -> None:
+def test_50_simulated_nodes_are_ready_in_seconds_and_run_a_deployment_of_500(ordinary: Cluster) -> None:
     seconds = ordinary.up("--simulated-nodes", "50")
-    assert seconds < READY_SECONDS
+    assert seconds < READY_SECONDS * NOISE
 
     wait("50 nodes", 10, lambda: ordinary.kubectl("get", "nodes", "--no-headers").count(" Ready ") == 50)
     ordinary.apply(DEPLOYMENT)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import REPOSITORY, Cluster, free_port, is_ready, machine_footprint, wait
+from clusters import NOISE, REPOSITORY, Cluster, free_port, is_ready, machine_footprint, wait
 from node.conftest import new_cluster, remove
 from pybernetes.effects import SystemClock
 
@@ -33,7 +33,7 @@ def ready_nodes(cluster: Cluster) -> int:
     return cluster.kubectl("get", "nodes", "--no-headers").split().count("Ready")
 
 
-def test_a_stopped_cluster_is_back_in_under_8_seconds_with_everything_it_had() -> None:
+def test_a_stopped_cluster_is_back_in_seconds_with_everything_it_had() -> None:
     cluster = new_cluster("again")
     try:
         cluster.up()
@@ -49,11 +49,11 @@ def test_a_stopped_cluster_is_back_in_under_8_seconds_with_everything_it_had() -
 
         seconds = cluster.up()
 
-        assert seconds < 8
+        assert seconds < 8 * NOISE
         assert ready_nodes(cluster) == 1
         assert cluster.get("deployment", "kept")["metadata"]["uid"] == before
         wait("the pod to run again", 60, lambda: [pod for pod in cluster.pods("app=kept") if is_ready(pod)])
-        assert cluster.up() < 4, "up of a running cluster changes nothing"
+        assert cluster.up() < 4 * NOISE, "up of a running cluster changes nothing"
     finally:
         remove(cluster)
 
@@ -99,7 +99,7 @@ def test_delete_cleans_up_after_a_cluster_whose_processes_were_all_killed() -> N
     assert {kind: after[kind] - before[kind] for kind in after if after[kind] - before[kind]} == {}
 
 
-def test_a_fresh_clone_is_up_in_under_90_seconds(tmp_path: Path) -> None:
+def test_a_fresh_clone_is_up_after_one_command(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(REPOSITORY), str(clone)], check=True)
     cluster = new_cluster("fresh")
@@ -110,7 +110,7 @@ def test_a_fresh_clone_is_up_in_under_90_seconds(tmp_path: Path) -> None:
         command = ["make", "up", f"ARGS={arguments}"]
         done = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert clock.monotonic() - began < 90
+        assert clock.monotonic() - began < 90 * NOISE
         assert ready_nodes(cluster) == 1
     finally:
         remove(cluster)
