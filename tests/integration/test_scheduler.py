@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from pybernetes.api import core_v1, meta_v1
+from pybernetes.api import core_v1, meta_v1, scheduling_v1
 from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.inprocess import InProcessClient
 from pybernetes.apiserver.server import ApiServer
@@ -20,7 +20,9 @@ CLOCK = SystemClock()
 @pytest.fixture
 async def client() -> AsyncIterator[InProcessClient]:
     storage = open_memory(CLOCK)
-    async with ApiServer(Config(port=0), storage) as server:
+    # No controller takes the taint of new nodes away here.
+    config = Config(port=0, disabled_admission_plugins=frozenset({"TaintNodesByCondition"}))
+    async with ApiServer(config, storage) as server:
         # What a controller would do: pods wait for their service account.
         account = meta_v1.ObjectMeta(name="default", namespace="default")
         await server.client().create(core_v1.ServiceAccount(metadata=account))
@@ -93,10 +95,12 @@ async def test_a_scheduler_that_starts_again_goes_on_where_the_other_stopped(cli
 async def test_a_more_important_pod_takes_the_place_of_a_less_important_one(
     client: InProcessClient, scheduler: Scheduler
 ) -> None:
+    for name, value in (("less", 1), ("more", 10)):
+        await client.create(scheduling_v1.PriorityClass(metadata=meta_v1.ObjectMeta(name=name), value=value))
     await client.create(node("n", cpu="1"))
-    await client.create(pod("low", cpu="1", priority=1))
+    await client.create(pod("low", cpu="1", priority=1, priorityClassName="less"))
     await eventually(lambda pods: bool(pods[0].spec.nodeName), client)
-    await client.create(pod("high", cpu="1", priority=10))
+    await client.create(pod("high", cpu="1", priority=10, priorityClassName="more"))
     pods = await eventually(lambda pods: any(p.metadata.deletionTimestamp for p in pods), client)
     low = next(p for p in pods if p.name == "low")
     assert any(c.reason == "PreemptionByScheduler" for c in low.status.conditions)
