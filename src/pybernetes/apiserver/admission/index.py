@@ -6,14 +6,23 @@ NodeRestriction is on, as kubeadm sets it up.
 
 from dataclasses import dataclass
 
+from pybernetes.apiserver.admission.certificates import (
+    CertificateApproval,
+    CertificateSigning,
+    CertificateSubjectRestriction,
+    ClusterTrustBundleAttest,
+)
 from pybernetes.apiserver.admission.chain import Chain
 from pybernetes.apiserver.admission.default_ingress_class import DefaultIngressClass
 from pybernetes.apiserver.admission.default_storage_class import DefaultStorageClass
 from pybernetes.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
 from pybernetes.apiserver.admission.grants import Grants
+from pybernetes.apiserver.admission.limit_ranger import LimitRanger
 from pybernetes.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from pybernetes.apiserver.admission.node_restriction import NodeRestriction
 from pybernetes.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
 from pybernetes.apiserver.admission.plugin import Plugin
+from pybernetes.apiserver.admission.pod_security.plugin import PodSecurity
 from pybernetes.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from pybernetes.apiserver.admission.priority import Priority
 from pybernetes.apiserver.admission.runtime_class import RuntimeClass
@@ -40,14 +49,21 @@ def plugins(neighbours: Neighbours) -> list[Plugin]:
     reader = neighbours.reader
     return [
         NamespaceLifecycle(reader),
+        LimitRanger(reader),
         ServiceAccount(reader, neighbours.clock, neighbours.chance),
+        NodeRestriction(reader),
         TaintNodesByCondition(),
+        PodSecurity(reader),
         Priority(reader),
         DefaultTolerationSeconds(),
         DefaultStorageClass(reader),
         StorageObjectInUseProtection(),
         PersistentVolumeClaimResize(reader),
         RuntimeClass(reader),
+        CertificateApproval(neighbours.authorizer),
+        CertificateSigning(neighbours.authorizer),
+        ClusterTrustBundleAttest(neighbours.authorizer),
+        CertificateSubjectRestriction(),
         DefaultIngressClass(reader),
         PodTopologyLabels(reader),
         Grants(neighbours.authorizer),
