@@ -83,7 +83,7 @@ def _skip(data: bytes, position: int, wire: int) -> int:
     raise ProtobufError(f"proto: illegal wireType {wire}")
 
 
-_INLINE, _SINGLE, _REPEATED, _MAP = range(4)
+_INLINE, _SINGLE, _REPEATED, _MAP, _TEXT, _TEXTS = range(6)
 
 
 @functools.cache
@@ -99,24 +99,38 @@ def _decoder(alias: str) -> Decode:
         how = _INLINE if "i" in flags else _REPEATED if "r" in flags else _SINGLE
         if kind.startswith("map<"):
             how = _MAP
+        elif kind == "string":
+            how = _TEXTS if how == _REPEATED else _TEXT
         fields[number << 3 | wire] = (name, how, _lazy_decoder(kind))
     find = fields.get
 
     def decode(data: bytes, position: int, end: int) -> Json:
+        # The hot loop of every request of a Go client: short varints are read in place.
         result: Json = {}
         while position < end:
-            tag, position = _read_varint(data, position)
+            tag = data[position]
+            if tag < 0x80:
+                position += 1
+            else:
+                tag, position = _read_varint(data, position)
             entry = find(tag)
+            wire = tag & 7
             if entry is None:
-                position = _skip(data, position, tag & 7)
+                position = _skip(data, position, wire)
                 continue
             name, how, read = entry
-            wire = tag & 7
             if wire == _BYTES:
-                length, start = _read_varint(data, position)
+                length = data[position]
+                if length < 0x80:
+                    start = position + 1
+                else:
+                    length, start = _read_varint(data, position)
                 position = start + length
                 if position > end:
                     raise ProtobufError("unexpected EOF")
+                if how == _TEXT:
+                    result[name] = data[start:position].decode()
+                    continue
                 value = read(data, start, position)
             elif wire == _VARINT:
                 number, position = _read_varint(data, position)
@@ -127,12 +141,20 @@ def _decoder(alias: str) -> Decode:
             if how == _SINGLE:
                 if value is not None:
                     result[name] = value
-            elif how == _REPEATED:
-                result.setdefault(name, []).append(value)
+            elif how == _MAP:
+                found = result.get(name)
+                if found is None:
+                    result[name] = {value[0]: value[1]}
+                else:
+                    found[value[0]] = value[1]
             elif how == _INLINE:
                 result.update(value)
             else:
-                result.setdefault(name, {})[value[0]] = value[1]
+                found = result.get(name)
+                if found is None:
+                    result[name] = [value]
+                else:
+                    found.append(value)
         return result
 
     return decode

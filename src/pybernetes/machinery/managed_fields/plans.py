@@ -12,7 +12,7 @@ Follows: structured-merge-diff typed/{typed,helpers,deduced}.go; kube-openapi pk
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 
@@ -47,10 +47,16 @@ class FieldPlan:
         self.always_written = struct or (not field.omit_empty and (container or field.pointer))
 
 
+Owned = Callable[[Any], Json]
+
+
 class Plan:
     """How the value at one place is owned. `fields` is made on first use: types refer to themselves."""
 
-    __slots__ = ("_fields", "_type", "element", "keys", "kind")
+    __slots__ = ("_fields", "_type", "element", "keys", "kind", "owned")
+
+    owned: "Owned"
+    """The node of a value that was not there before: itself and all below it in the set."""
 
     def __init__(
         self,
@@ -64,6 +70,7 @@ class Plan:
         self.keys = keys
         self._type = type_
         self._fields: Mapping[str, FieldPlan] | None = None
+        self.owned = _OWNED[kind](self)
 
     @property
     def fields(self) -> Mapping[str, FieldPlan]:
@@ -78,49 +85,6 @@ class Plan:
             found = self.fields.get(name)
             return found.plan if found is not None else DEDUCED
         return self.element or DEDUCED
-
-    def owned(self, value: Any) -> Json:
-        """The node of a value that was not there before: itself and all below it in the set.
-
-        This is the hot path of every creation, so it builds members at once instead of adding `"."` later.
-        """
-        kind = self.kind
-        if kind is Kind.LEAF or not value:
-            return {}
-        if kind is Kind.STRUCT:
-            if type(value) is not dict:
-                return {}
-            result: Json = {SELF: {}}
-            fields = self.fields
-            for key, item in value.items():
-                known = fields.get(key)
-                if known is None:
-                    result[f"f:{key}"] = DEDUCED.owned(item)
-                else:
-                    plan = known.plan
-                    result[known.step] = {} if plan is LEAF else plan.owned(item)
-            return result
-        return self._owned_container(value)
-
-    def _owned_container(self, value: Any) -> Json:
-        element = self.element
-        result: Json = {SELF: {}}
-        if self.kind is Kind.MAP:
-            if type(value) is not dict:
-                return {}
-            if element is LEAF:
-                for key in value:
-                    result[f"f:{key}"] = {}
-            else:
-                plan = element or DEDUCED
-                for key, item in value.items():
-                    result[f"f:{key}"] = plan.owned(item)
-            return result
-        if type(value) is not list:
-            return {}
-        for item in value:
-            result[self.item_step(item)] = element.owned(item) if element is not None else {}
-        return result
 
     def item_step(self, item: Any) -> str:
         """The step of an item of a list.
@@ -168,6 +132,74 @@ def _missing(name: str) -> "OwnershipError":
 class OwnershipError(ValueError):
     """A document does not fit its schema, so nobody can own its fields."""
 
+
+def _owned_leaf(_plan: Plan) -> Owned:
+    return lambda _value: {}
+
+
+# Below is the hot path of every creation: members are built at once instead of adding `"."` later, and each plan has a
+# function of its own instead of asking what kind it is.
+
+
+def _owned_struct(plan: Plan) -> Owned:
+    known: dict[str, tuple[str, Owned | None]] = {}
+
+    def owned(value: Any) -> Json:
+        if type(value) is not dict or not value:
+            return {}
+        if not known:
+            for name, field in plan.fields.items():
+                known[name] = (field.step, None if field.plan is LEAF else field.plan.owned)
+        result: Json = {SELF: {}}
+        for key, item in value.items():
+            entry = known.get(key)
+            if entry is None:
+                result[f"f:{key}"] = DEDUCED.owned(item)
+            else:
+                step, below = entry
+                result[step] = {} if below is None else below(item)
+        return result
+
+    return owned
+
+
+def _owned_map(plan: Plan) -> Owned:
+    def owned(value: Any) -> Json:
+        if type(value) is not dict or not value:
+            return {}
+        result: Json = {SELF: {}}
+        element = plan.element or DEDUCED
+        if element is LEAF:
+            for key in value:
+                result[f"f:{key}"] = {}
+        else:
+            for key, item in value.items():
+                result[f"f:{key}"] = element.owned(item)
+        return result
+
+    return owned
+
+
+def _owned_items(plan: Plan) -> Owned:
+    def owned(value: Any) -> Json:
+        if type(value) is not list or not value:
+            return {}
+        result: Json = {SELF: {}}
+        below = plan.element.owned if plan.element is not None else None
+        for item in value:
+            result[plan.item_step(item)] = {} if below is None else below(item)
+        return result
+
+    return owned
+
+
+_OWNED: Final[Mapping[Kind, Callable[[Plan], Owned]]] = {
+    Kind.LEAF: _owned_leaf,
+    Kind.STRUCT: _owned_struct,
+    Kind.MAP: _owned_map,
+    Kind.ITEMS: _owned_items,
+    Kind.SET: _owned_items,
+}
 
 LEAF: Final = Plan(Kind.LEAF)
 DEDUCED: Final = Plan(Kind.MAP)
