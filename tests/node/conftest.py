@@ -41,13 +41,11 @@ def running() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def web(running: Cluster) -> Iterator[Cluster]:
-    """The cluster with examples/web.yaml applied and all three pods Ready."""
+def web(running: Cluster) -> Cluster:
+    """The cluster with examples/web.yaml applied and all three pods Ready; tests leave it so."""
     running.kubectl("apply", "-f", str(EXAMPLE))
     wait_web(running)
-    yield running
-    running.kubectl("delete", "-f", str(EXAMPLE), "--ignore-not-found", "--wait=false")
-    wait("the example to be gone", 60, lambda: not running.pods())
+    return running
 
 
 def wait_web(cluster: Cluster, replicas: int = 3) -> None:

@@ -71,9 +71,14 @@ def test_the_node_port_answers(web: Cluster) -> None:
 def test_a_pod_reaches_the_api_server_under_its_name(web: Cluster) -> None:
     pod = first_pod(web)
     assert "10.96.0.1" in web.exec(pod, "nslookup", "kubernetes.default.svc.cluster.local")
-    web.exec(pod, "nc", "-z", "-w", "3", "kubernetes.default.svc", "443")
-    token = web.exec(pod, "cat", "/var/run/secrets/kubernetes.io/serviceaccount/token")
-    assert token.count(".") == 2
+    account = "/var/run/secrets/kubernetes.io/serviceaccount"
+    command = (
+        f'curl -sS -m 5 --cacert {account}/ca.crt -H "Authorization: Bearer $(cat {account}/token)" '
+        "https://kubernetes.default.svc"
+    )
+    assert '"gitVersion": "v1.36' in web.exec(pod, "sh", "-c", f"{command}/version")
+    refused = web.exec(pod, "sh", "-c", f"{command}/api/v1/namespaces/default/secrets")
+    assert 'User \\"system:serviceaccount:default:default\\" cannot list resource' in refused
 
 
 def test_logs(web: Cluster) -> None:
