@@ -3,12 +3,11 @@
 Follows: kubernetes pkg/kubelet/lifecycle/handlers.go.
 """
 
-import aiohttp
-
 from pybernetes.api import core_v1
 from pybernetes.effects import Clock
 from pybernetes.kubelet.cri.errors import RuntimeFailure
 from pybernetes.kubelet.cri.interface import RuntimeService
+from pybernetes.kubelet.probes.http_get import BadAnswer, get
 from pybernetes.kubelet.probes.probers import ProbeError, Target, http_headers, http_url
 from pybernetes.kubelet.seam import ContainerLike
 
@@ -42,19 +41,8 @@ async def run_hook(
     elif handler.httpGet is not None:
         target = Target(container_id, pod_ip, {port.name: port.containerPort for port in container.ports})
         try:
-            await _get(handler.httpGet, target)
-        except (ProbeError, aiohttp.ClientError, OSError, ValueError) as error:
+            await get(http_url(handler.httpGet, target), http_headers(handler.httpGet))  # any answer will do
+        except (ProbeError, BadAnswer, OSError, ValueError) as error:
             raise HookFailed(str(error)) from error
     elif handler.sleep is not None:
         await clock.sleep(handler.sleep.seconds)
-
-
-async def _get(action: core_v1.HTTPGetAction, target: Target) -> None:
-    """Any answer will do, as upstream's hook does not look at the status code."""
-    async with (
-        aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(force_close=True, ssl=False), cookie_jar=aiohttp.DummyCookieJar()
-        ) as session,
-        session.get(http_url(action, target), headers=http_headers(action), allow_redirects=False) as answer,
-    ):
-        await answer.read()

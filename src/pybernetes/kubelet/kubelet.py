@@ -95,8 +95,7 @@ class Kubelet:
             on_runtime_ready=self._wake_all,
             on_pod_cidr=on_pod_cidr,
         )
-        self.probers = Probers(runtime, clock)
-        self.probes = ProbeManager(self.probers, self.recorder, clock, chance, self._probe_changed)
+        self.probes = ProbeManager(Probers(runtime), self.recorder, clock, chance, self._probe_changed)
         self.pleg = Pleg(runtime, clock, self._runtime_changed, self._relisted)
         watched = WatchedReferences(client, clock)
         if references is None:
@@ -149,26 +148,23 @@ class Kubelet:
         config.root_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         if self.volume_manager is not None:
             await asyncio.to_thread(self.volume_manager.start)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._recorder.run(), name="kubelet/events")
-                tasks.create_task(self.node_status.run(), name="kubelet/node")
-                tasks.create_task(self.pods_informer.run(), name="kubelet/pods-informer")
-                tasks.create_task(self.services.run(), name="kubelet/services-informer")
-                tasks.create_task(self.statuses.run(), name="kubelet/statuses")
-                tasks.create_task(self.probes.run(), name="kubelet/probes")
-                if self._watched is not None:
-                    tasks.create_task(self._watched.run(), name="kubelet/references")
-                if self.volume_manager is not None:
-                    tasks.create_task(self.volume_manager.run(), name="kubelet/volumes")
-                await self.node_status.registered.wait()
-                await self.services.wait_synced()
-                tasks.create_task(self.pleg.run(), name="kubelet/pleg")
-                tasks.create_task(self.pods.run(), name="kubelet/pods")
-                tasks.create_task(self.log_rotator.run(), name="kubelet/log-rotation")
-                logger.info("kubelet running node=%s", config.node_name)
-        finally:
-            await self.probers.close()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._recorder.run(), name="kubelet/events")
+            tasks.create_task(self.node_status.run(), name="kubelet/node")
+            tasks.create_task(self.pods_informer.run(), name="kubelet/pods-informer")
+            tasks.create_task(self.services.run(), name="kubelet/services-informer")
+            tasks.create_task(self.statuses.run(), name="kubelet/statuses")
+            tasks.create_task(self.probes.run(), name="kubelet/probes")
+            if self._watched is not None:
+                tasks.create_task(self._watched.run(), name="kubelet/references")
+            if self.volume_manager is not None:
+                tasks.create_task(self.volume_manager.run(), name="kubelet/volumes")
+            await self.node_status.registered.wait()
+            await self.services.wait_synced()
+            tasks.create_task(self.pleg.run(), name="kubelet/pleg")
+            tasks.create_task(self.pods.run(), name="kubelet/pods")
+            tasks.create_task(self.log_rotator.run(), name="kubelet/log-rotation")
+            logger.info("kubelet running node=%s", config.node_name)
 
     def problem(self) -> str:
         """What is wrong with this kubelet, for `/healthz`; empty when nothing is."""

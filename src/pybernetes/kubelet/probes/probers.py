@@ -11,16 +11,14 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import aiohttp
 import grpc
 import grpc.aio
 
 from pybernetes.api import core_v1
 from pybernetes.api.scalars import IntOrString
-from pybernetes.effects import Clock
 from pybernetes.kubelet.cri.errors import RuntimeFailure, RuntimeTimeout
 from pybernetes.kubelet.cri.interface import RuntimeService
-from pybernetes.kubelet.waiting import within
+from pybernetes.kubelet.probes.http_get import BadAnswer, get
 
 MAX_OUTPUT_BYTES = 10 * 1024
 MAX_REDIRECTS = 10
@@ -74,16 +72,10 @@ def port_number(port: IntOrString, ports: Mapping[str, int]) -> int:
 
 
 class Probers:
-    """Runs probes. Close it when done."""
+    """Runs probes. Their time limits are the event loop's, because networks do not keep virtual time."""
 
-    def __init__(self, runtime: RuntimeService, clock: Clock) -> None:
+    def __init__(self, runtime: RuntimeService) -> None:
         self._runtime = runtime
-        self._clock = clock
-        self._session: aiohttp.ClientSession | None = None
-
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
 
     async def run(self, probe: core_v1.Probe, target: Target) -> Outcome:
         """What one attempt showed.
@@ -117,43 +109,36 @@ class Probers:
     async def _http(self, action: core_v1.HTTPGetAction, target: Target, timeout_seconds: int) -> Outcome:
         url = http_url(action, target)
         try:
-            return await within(self._clock, timeout_seconds, self._get(url, http_headers(action)))
+            async with asyncio.timeout(timeout_seconds):
+                return await self._get(url, http_headers(action))
         except TimeoutError:
             return Outcome(
                 Result.FAILURE,
                 f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)',
             )
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (OSError, BadAnswer, ValueError) as error:
             return Outcome(Result.FAILURE, f'Get "{url}": {network_error(error, urlsplit(url).netloc)}')
 
     async def _get(self, url: str, headers: Mapping[str, str]) -> Outcome:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(force_close=True, ssl=False, limit=0)
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(),
-                auto_decompress=False,
-            )
         asked = urlsplit(url).hostname
         for _ in range(MAX_REDIRECTS + 1):
-            async with self._session.get(url, headers=headers, allow_redirects=False) as answer:
-                body = (await answer.content.read(MAX_OUTPUT_BYTES)).decode(errors="replace")
-                location = answer.headers.get("Location")
-                if answer.status in (301, 302, 303, 307, 308) and location:
-                    url = urljoin(url, location)
-                    if urlsplit(url).hostname == asked:
-                        continue
-                    return Outcome(Result.WARNING, f"Probe terminated redirects, Response body: {body}")
-                if 200 <= answer.status < 400:
-                    return Outcome(Result.SUCCESS, body)
-                return Outcome(Result.FAILURE, f"HTTP probe failed with statuscode: {answer.status}")
+            answer = await get(url, headers)
+            if answer.status in (301, 302, 303, 307, 308) and answer.location:
+                url = urljoin(url, answer.location)
+                if urlsplit(url).hostname == asked:
+                    continue
+                body = answer.body.decode(errors="replace")
+                return Outcome(Result.WARNING, f"Probe terminated redirects, Response body: {body}")
+            if 200 <= answer.status < 400:
+                return Outcome(Result.SUCCESS, answer.body.decode(errors="replace"))
+            return Outcome(Result.FAILURE, f"HTTP probe failed with statuscode: {answer.status}")
         return Outcome(Result.FAILURE, f'Get "{url}": stopped after {MAX_REDIRECTS} redirects')
 
     async def _tcp(self, host: str, port: int, timeout_seconds: int) -> Outcome:
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            _, writer = await within(self._clock, timeout_seconds, asyncio.open_connection(host, port))
+            async with asyncio.timeout(timeout_seconds):
+                _, writer = await asyncio.open_connection(host, port)
         except TimeoutError:
             return Outcome(Result.FAILURE, f"dial tcp {where}: i/o timeout")
         except OSError as error:
@@ -210,11 +195,12 @@ def http_headers(action: core_v1.HTTPGetAction) -> dict[str, str]:
 
 def network_error(error: Exception, where: str) -> str:
     """A failed connection in Go's words, which users search for."""
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, ConnectionRefusedError):
+    if isinstance(error, ConnectionRefusedError):
         return f"dial tcp {where}: connect: connection refused"
-    if isinstance(cause, ConnectionResetError | aiohttp.ServerDisconnectedError):
-        return "EOF" if isinstance(cause, aiohttp.ServerDisconnectedError) else "read: connection reset by peer"
-    if isinstance(cause, OSError) and cause.strerror:
-        return f"dial tcp {where}: connect: {cause.strerror.lower()}"
-    return str(cause) or type(cause).__name__
+    if isinstance(error, ConnectionAbortedError):
+        return "EOF"
+    if isinstance(error, ConnectionResetError):
+        return f"read tcp {where}: read: connection reset by peer"
+    if isinstance(error, OSError) and error.strerror:
+        return f"dial tcp {where}: connect: {error.strerror.lower()}"
+    return str(error) or type(error).__name__
