@@ -184,7 +184,7 @@ class InProcessClient:
         async for line in _lines(answer, path):
             event = _event_decoder.decode(line)
             if event.type == "ERROR":
-                status = orjson.loads(event.object)
+                status = orjson.loads(bytes(event.object))
                 raise from_status(status, int(status.get("code") or 500))
             yield WatchEvent(EventType(event.type), decode(kind, bytes(event.object)))
 

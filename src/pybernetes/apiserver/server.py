@@ -31,7 +31,7 @@ from pybernetes.apiserver.openapi.documents import OpenApi
 from pybernetes.apiserver.pipeline import Pipeline
 from pybernetes.apiserver.request import User
 from pybernetes.apiserver.resources.kubelets import Kubelets
-from pybernetes.apiserver.scheme import Scheme
+from pybernetes.apiserver.scheme import ROOT, Scheme
 from pybernetes.apiserver.security import assemble
 from pybernetes.apiserver.store import ObjectStore
 from pybernetes.apiserver.watches import Watches
@@ -92,6 +92,10 @@ class ApiServer:
             kubelets=Kubelets(config.kubelet, cache),
         )
         self._bootstrapped = False
+        self.core.metrics.gauges.update(
+            apiserver_storage_objects=lambda: _by_resource(cache.statistics()),
+            apiserver_registered_watchers=lambda: _by_resource(self.core.watches.counts()),
+        )
         self.health = Health()
         self.health.add(
             "poststarthook/rbac/bootstrap-roles", lambda: "" if self._bootstrapped else "not finished", ("readyz",)
@@ -235,6 +239,11 @@ class ApiServer:
                 connection.sweeps_idle += 1
                 if connection.sweeps_idle >= IDLE_SWEEPS:
                     connection.close()
+
+
+def _by_resource(counts: dict[str, int]) -> list[tuple[str, float]]:
+    """Counts by prefix as metrics with a resource label; 0 says nothing and is left out."""
+    return [(f'resource="{p.removeprefix(ROOT).rstrip("/")}"', count) for p, count in sorted(counts.items()) if count]
 
 
 async def run(config: Config, storage: Storage, parts: Parts | None = None) -> None:

@@ -7,6 +7,7 @@
 Follows: pkg/registry/core/{pod,service,node}/…, ResourceLocation; apimachinery pkg/util/proxy/transport.go.
 """
 
+import ipaddress
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -118,9 +119,23 @@ def _pod_target(context: Context, address: Address, path: str) -> Target:
         ports = [p for c in (pod.get("spec") or {}).get("containers") or () for p in c.get("ports") or ()]
         port = str(ports[0]["containerPort"]) if ports else ""
     ip = (pod.get("status") or {}).get("podIP")
-    if not ip:
-        raise BadRequest("address not allowed")
+    ip = str(ip or "")
+    check_proxyable(ip)
     return _plain_target(context, address.scheme, ip, int(port) if port.isdigit() else 80, path)
+
+
+def check_proxyable(address: str) -> None:
+    """Refuse addresses that are this machine's own business. Follows: pkg/util/proxy (IsProxyableIP).
+
+    Raises:
+        BadRequest.
+    """
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        raise BadRequest("address not allowed") from None
+    if ip.is_loopback or ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+        raise BadRequest("address not allowed")
 
 
 def _plain_target(context: Context, scheme: str, host: str, port: int, path: str) -> Target:
@@ -149,6 +164,7 @@ def _service_target(context: Context, address: Address, path: str) -> Target:
     if not found:
         raise ServiceUnavailable(f'no endpoints available for service "{info.name}"')
     host, port = core.chance.choice(sorted(found))
+    check_proxyable(host)
     return _plain_target(context, address.scheme, host, port, path)
 
 
