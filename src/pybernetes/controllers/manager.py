@@ -17,6 +17,7 @@ from pybernetes.controllers.endpoints.controller import EndpointsController
 from pybernetes.controllers.endpointslice.controller import EndpointSliceController
 from pybernetes.controllers.framework import Context, Controller
 from pybernetes.controllers.garbagecollector.controller import GarbageCollectorController
+from pybernetes.controllers.job.controller import JobController
 from pybernetes.controllers.namespace.controller import NamespaceController
 from pybernetes.controllers.nodeipam.controller import NodeIpamController
 from pybernetes.controllers.nodelifecycle.controller import NodeLifecycleController
@@ -47,6 +48,7 @@ CONTROLLERS: Mapping[str, Make] = {
         EndpointsController,
         NamespaceController,
         PodGcController,
+        JobController,
         GarbageCollectorController,
     )
 }

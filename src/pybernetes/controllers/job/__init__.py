@@ -1,0 +1,1 @@
+"""Run pods to completion."""
