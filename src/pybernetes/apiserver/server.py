@@ -13,6 +13,8 @@ from typing import Self
 from pybernetes.api import printing
 from pybernetes.apiserver import tuning
 from pybernetes.apiserver.admission.index import Neighbours, chain
+from pybernetes.apiserver.admission.resource_quota.ledger import Ledger
+from pybernetes.apiserver.admission.resource_quota.status import publish
 from pybernetes.apiserver.allocators.services import ServiceAllocator
 from pybernetes.apiserver.bootstrap.reconcile import Bootstrap, Settings, advertised
 from pybernetes.apiserver.cache.watch_cache import WatchCache
@@ -71,7 +73,8 @@ class ApiServer:
         scheme = Scheme.built_in(all_versions=config.all_api_versions)
         cache = WatchCache(storage, scheme)
         security = assemble(config, cache, parts.clock, parts.ids)
-        neighbours = Neighbours(cache, security.authorizer, parts.clock, parts.chance)
+        self._ledger = Ledger(cache, parts.clock)
+        neighbours = Neighbours(cache, security.authorizer, parts.clock, parts.chance, self._ledger)
         self.core = Core(
             config=config,
             scheme=scheme,
@@ -137,9 +140,11 @@ class ApiServer:
         self.storage.subscribe(self.core.cache.apply)
         self.core.security.authorizer.follow()
         self.core.allocator.follow(self.core.cache)
+        self._ledger.follow()
         for name, task in (
             ("apiserver/watches", self.core.watches.run()),
             ("apiserver/timeouts", self.pipeline.run()),
+            ("apiserver/quota-status", publish(self._ledger, self.core.cache, self.client(), self.core.clock)),
             ("apiserver/compaction", self._compact()),
             ("apiserver/idle-connections", self._close_idle()),
         ):

@@ -25,6 +25,8 @@ from pybernetes.apiserver.admission.plugin import Plugin
 from pybernetes.apiserver.admission.pod_security.plugin import PodSecurity
 from pybernetes.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from pybernetes.apiserver.admission.priority import Priority
+from pybernetes.apiserver.admission.resource_quota.ledger import Ledger
+from pybernetes.apiserver.admission.resource_quota.plugin import ResourceQuota
 from pybernetes.apiserver.admission.runtime_class import RuntimeClass
 from pybernetes.apiserver.admission.service_account import ServiceAccount
 from pybernetes.apiserver.admission.storage_object_in_use_protection import StorageObjectInUseProtection
@@ -42,6 +44,7 @@ class Neighbours:
     authorizer: Authorizer
     clock: Clock
     chance: Chance
+    ledger: Ledger
 
 
 def plugins(neighbours: Neighbours) -> list[Plugin]:
@@ -67,6 +70,7 @@ def plugins(neighbours: Neighbours) -> list[Plugin]:
         DefaultIngressClass(reader),
         PodTopologyLabels(reader),
         Grants(neighbours.authorizer),
+        ResourceQuota(neighbours.ledger, neighbours.clock),
     ]
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from pybernetes.apiserver.admission import index, service_account
 from pybernetes.apiserver.admission.chain import Chain
+from pybernetes.apiserver.admission.resource_quota.ledger import Ledger
 from pybernetes.apiserver.authz.authorizer import Authorizer
 from pybernetes.apiserver.request import AdmissionRequest, Document
 from pybernetes.effects import Chance, VirtualClock
@@ -20,7 +21,9 @@ class Cluster:
         self.clock = VirtualClock()
         authorizer = Authorizer(self.objects)
         authorizer.follow()
-        self.chain: Chain = index.chain(index.Neighbours(self.objects, authorizer, self.clock, Chance(1)))
+        ledger = Ledger(self.objects, self.clock)
+        neighbours = index.Neighbours(self.objects, authorizer, self.clock, Chance(1), ledger)
+        self.chain: Chain = index.chain(neighbours)
         self.objects.put("", "namespaces", {"metadata": meta("default"), "status": {"phase": "Active"}})
         self.objects.put("", "serviceaccounts", {"metadata": meta("default", "default")})
 
