@@ -216,7 +216,8 @@ class Kubelet:
             self.pods.wake(uid)
 
     def _volume_failed(self, pod: core_v1.Pod, error: VolumeError) -> None:
-        self.recorder.event(pod, "Warning", "FailedMount", str(error))
+        for message in error.messages:
+            self.recorder.event(pod, "Warning", "FailedMount", message)
 
 
 def _no_volume_path(_uid: str, _volume: str) -> Path | None:

@@ -267,7 +267,8 @@ class PodWorker:
         except VolumeError as error:
             self._volumes_due = True
             self._volume_failures += 1
-            parts.recorder.event(self.pod, events.WARNING, events.FAILED_MOUNT, str(error))
+            for message in error.messages:
+                parts.recorder.event(self.pod, events.WARNING, events.FAILED_MOUNT, message)
             return False
         self._volume_failures = 0
         return True

@@ -57,7 +57,14 @@ class CreateContainerConfigError(Exception):
 
 
 class VolumeError(Exception):
-    """A pod's volumes cannot be set up now. The text is what the `FailedMount` event says; try again later."""
+    """A pod's volumes cannot be set up now; try again later.
+
+    `messages` are the texts of the `FailedMount` events, one for each volume that failed.
+    """
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__("; ".join(messages))
+        self.messages = messages
 
 
 class VolumeStillMounted(VolumeError):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple, Unpack
 
 from pybernetes.api import core_v1
 from pybernetes.client.interface import Client
@@ -34,6 +35,9 @@ from pybernetes.kubelet.volumes.payload import fs_group
 from pybernetes.kubelet.volumes.tokens import Token, TokenSource
 
 log = logging.getLogger("pybernetes.kubelet.volumes")
+
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
 
 REFRESHES_AT_ONCE = 4
 LONGEST_SLEEP_SECONDS = 60.0
@@ -138,10 +142,10 @@ class VolumeManager:
         todo = [step for step in steps if state.done.get(step.volume) != _short(step)]
         failures: list[str] = []
         if todo:
-            failures = await asyncio.to_thread(self._carry_out, state, todo, self._clock.now())
+            failures = await _to_the_end(self._carry_out, state, todo, self._clock.now())
         state.refresh_at = self._next_refresh(tokens)
         if failures:
-            raise VolumeError("; ".join(failures))
+            raise VolumeError(*failures)
 
     def _next_refresh(self, tokens: list[Token]) -> datetime | None:
         """When to come again for a younger token; a moment from now when the old one is all there was."""
@@ -182,7 +186,7 @@ class VolumeManager:
                 raise CreateContainerConfigError(_not_found(container.volumeMounts[0].name, container.name))
             state = _PodVolumes(pod)
         async with state.lock:
-            return await asyncio.to_thread(self._mounts, state, container, environment, pod_ips)
+            return await _to_the_end(self._mounts, state, container, environment, pod_ips)
 
     def _mounts(
         self, state: _PodVolumes, container: ContainerLike, environment: dict[str, str], pod_ips: tuple[str, ...]
@@ -260,7 +264,7 @@ class VolumeManager:
 
     async def _tear_down(self, uid: str) -> None:
         try:
-            left = await asyncio.to_thread(actions.tear_down, self.directory(uid))
+            left = await _to_the_end(actions.tear_down, self.directory(uid))
         except OSError as error:
             raise VolumeStillMounted(f"volumes of pod {uid} are not removed: {error}") from error
         if left:
@@ -318,6 +322,19 @@ class VolumeManager:
         finally:
             woken.cancel()
             slept.cancel()
+
+
+async def _to_the_end(function: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments) -> Result:
+    """The function's result, from a thread. A caller that is cancelled leaves when the thread has ended.
+
+    A thread cannot be stopped; were the pod's lock free while one still mounts, a teardown would miss what it makes.
+    """
+    working = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise
 
 
 def _not_found(volume: str, container: str) -> str:
