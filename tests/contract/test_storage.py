@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pybernetes.effects import Chance, VirtualClock
+from pybernetes.storage import embedded
 from pybernetes.storage.embedded import EmbeddedStorage
 from pybernetes.storage.interface import (
     MUST_NOT_EXIST,
@@ -79,6 +80,24 @@ async def test_of_many_writers_from_one_revision_exactly_one_wins(store: Embedde
     )
     assert sum(isinstance(result, int) for result in results) == 1
     assert sum(isinstance(result, RevisionConflict) for result in results) == 19
+
+
+async def test_who_is_refused_because_of_a_write_on_its_way_can_read_that_write(store: EmbeddedStorage) -> None:
+    async def create() -> bytes:
+        with pytest.raises(KeyExists):
+            await store.put(A, b"second", expected=MUST_NOT_EXIST)
+        return (await store.get(A)).value
+
+    _, seen = await asyncio.gather(store.put(A, b"first", expected=MUST_NOT_EXIST), create())
+    assert seen == b"first"
+
+    async def delete_again() -> list[str]:
+        with pytest.raises(KeyNotFound):
+            await store.delete(A)
+        return await keys(store)
+
+    _, left = await asyncio.gather(store.delete(A), delete_again())
+    assert left == []
 
 
 async def test_a_range_is_in_key_order_and_ends_with_its_prefix(store: EmbeddedStorage) -> None:
@@ -178,6 +197,55 @@ async def test_a_key_with_a_lifetime_goes_when_it_is_over(store: EmbeddedStorage
     await clock.advance(1)
     assert [(change.key, change.value) for change in await watching] == [(A, None)]
     assert await keys(store) == [B]
+
+
+async def test_many_keys_go_at_once_and_one_that_lives_on_stays(store: EmbeddedStorage, clock: VirtualClock) -> None:
+    await asyncio.gather(*(store.put(f"{PODS}x/{n}", b"1", ttl_seconds=5) for n in range(50)))
+    await store.put(f"{PODS}x/7", b"2", ttl_seconds=60)
+    before = store.statistics().commits
+    await clock.advance(4)
+    assert len(await keys(store)) == 50
+    watching = asyncio.create_task(collect(store, PODS, store.revision, 49))
+    await clock.advance(1)
+    assert len(await watching) == 49
+    assert await keys(store) == [f"{PODS}x/7"]
+    assert store.statistics().commits == before + 1
+
+
+async def test_a_watch_and_whoever_waits_for_failure_end_with_the_store(
+    store: EmbeddedStorage, clock: VirtualClock
+) -> None:
+    watching = asyncio.create_task(collect(store, PODS, store.revision, 1))
+    await clock.settle()
+    await store.close()
+    with pytest.raises(StoreFailed):
+        await watching
+
+
+async def test_a_subscriber_that_fails_ends_the_store_and_no_writer_waits_for_ever(store: EmbeddedStorage) -> None:
+    def broken(_: Sequence[Change]) -> None:
+        raise LookupError("a mistake")
+
+    store.subscribe(broken)
+    with pytest.raises(StoreFailed):
+        await store.put(A, b"1")
+    with pytest.raises(StoreFailed, match="a mistake"):
+        await store.wait_failed()
+    with pytest.raises(StoreFailed):
+        await store.put(B, b"1")
+
+
+async def test_history_is_bounded_in_bytes_whatever_the_compaction_interval(
+    store: EmbeddedStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "MAX_HISTORY_BYTES", 1000)
+    start = store.revision
+    for number in range(100):
+        await store.put(A, b"%0100d" % number)
+        assert store.statistics().history_bytes <= 1000
+    with pytest.raises(Compacted):
+        await anext(store.watch(PODS, start))
+    assert (await store.get(A, Revision(store.revision - 1))).value == b"%0100d" % 98
 
 
 async def test_a_closed_store_refuses_writes(store: EmbeddedStorage) -> None:

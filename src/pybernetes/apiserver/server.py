@@ -252,16 +252,16 @@ def _by_resource(counts: dict[str, int]) -> list[tuple[str, float]]:
 
 
 async def run(config: Config, storage: Storage, parts: Parts | None = None) -> None:
-    """Serve until cancelled.
+    """Serve until cancelled, or until the store fails: then the process ends, and starts anew from what is durable.
 
     Raises:
-        OSError, TlsFilesUnusable.
+        OSError, TlsFilesUnusable, StoreFailed.
     """
     tuning.tune_malloc()
     server = ApiServer(config, storage, parts)
     await server.start()
     tuning.tune_interpreter()
     try:
-        await asyncio.get_running_loop().create_future()
+        await storage.wait_failed()
     finally:
         await server.stop()

@@ -5,16 +5,17 @@
     answer ◄── subscribers, watchers ◄── visible state ◄────────────┘
 
 A write is checked against the newest *pending* version of its key, so that two writers never both succeed from the
-same revision; it becomes visible, and is answered, only when its commit is durable. If a commit fails, nothing is
-answered any more: what follows was checked against writes that never happened.
+same revision; it becomes visible, and is answered, only when its commit is durable. A refusal that rests on a pending
+version waits for it, too: who is told that a key exists can read it. If a commit fails, nothing is answered any more:
+what follows was checked against writes that never happened, and the process should end (`wait_failed`).
 """
 
 import asyncio
 import heapq
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from pybernetes.effects import Clock
 from pybernetes.storage.interface import (
@@ -26,6 +27,7 @@ from pybernetes.storage.interface import (
     Page,
     Revision,
     RevisionConflict,
+    StorageError,
     StoreFailed,
     Subscriber,
 )
@@ -36,6 +38,12 @@ log = logging.getLogger("pybernetes.storage")
 MAX_WATCH_BACKLOG = 10_000
 """Commits a watcher may fall behind before it is told Compacted."""
 EXPIRY_STEP_SECONDS = 1.0
+MAX_EXPIRIES_PER_STEP = 1000
+"""Keys deleted in one commit when many have outlived their TTL at once."""
+MAX_HISTORY_BYTES = 64 * 1024 * 1024
+"""Superseded values kept in memory; beyond, the older half of history is forgotten before its time. Arbitrary."""
+REST_SECONDS = 0.2
+"""Without a commit for this long, the medium tidies up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,24 @@ class Medium(Protocol):
         ...
 
     async def compact(self, revision: Revision) -> None:
-        """Remember that history up to `revision` is forgotten, and give space back."""
+        """Remember that history up to `revision` is forgotten, and give space back.
+
+        Raises:
+            StoreFailed.
+        """
+        ...
+
+    @property
+    def wants_rest(self) -> bool:
+        """There is something `rest` would do."""
+        ...
+
+    async def rest(self) -> None:
+        """Do what is better done while nobody writes.
+
+        Raises:
+            StoreFailed.
+        """
         ...
 
     async def close(self) -> None: ...
@@ -72,6 +97,8 @@ class StorageStatistics:
     writes: int
     waiting: int
     watchers: int
+    history_changes: int
+    history_bytes: int
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +116,8 @@ class EmbeddedStorage:
         self._medium, self._state, self._clock = medium, state, clock
         self._assigned = int(state.revision)
         self._pending: dict[str, Change] = {}
+        self._refused: dict[int, list[asyncio.Future[None]]] = {}
+        """Writers refused because of a pending write, by its revision."""
         self._queue: list[tuple[Write, asyncio.Future[None]]] = []
         self._committer: asyncio.Task[None] | None = None
         self._subscribers: list[Subscriber] = []
@@ -99,6 +128,8 @@ class EmbeddedStorage:
         self._expiring: dict[str, float] = {key: when for when, key in self._expiries}
         self._commits = self._writes = 0
         self._closed = False
+        self._failed = asyncio.Event()
+        self._rester: asyncio.Task[None] | None = None
         self._expirer: asyncio.Task[None] | None = None
 
     @property
@@ -111,8 +142,21 @@ class EmbeddedStorage:
 
     def statistics(self) -> StorageStatistics:
         return StorageStatistics(
-            len(self._state), self.revision, self._commits, self._writes, len(self._queue), len(self._watchers)
+            len(self._state),
+            self.revision,
+            self._commits,
+            self._writes,
+            len(self._queue),
+            len(self._watchers),
+            self._state.history_changes,
+            self._state.history_bytes,
         )
+
+    async def wait_failed(self) -> None:
+        """Never return; see `interface.Storage`."""
+        await self._failed.wait()
+        assert self._failure is not None
+        raise self._failure
 
     def newest(self, key: str) -> Entry | None:
         """The visible entry, without waiting."""
@@ -127,7 +171,10 @@ class EmbeddedStorage:
     async def put(self, key: str, value: bytes, *, expected: Revision | None = None, ttl_seconds: int = 0) -> Revision:
         current = self._present(key)
         if expected is not None:
-            check(key, current, expected)
+            try:
+                check(key, current, expected)
+            except StorageError as refusal:
+                await self._refuse(key, refusal)
         revision = self._next_revision()
         change = Change(
             key,
@@ -144,17 +191,32 @@ class EmbeddedStorage:
     async def delete(self, key: str, *, expected: Revision | None = None) -> tuple[Entry, Revision]:
         current = self._present(key)
         if current is None:
-            raise KeyNotFound(key)
+            await self._refuse(key, KeyNotFound(key))
+        assert current is not None
         if expected is not None:
-            check(key, current, expected)
+            try:
+                check(key, current, expected)
+            except StorageError as refusal:
+                await self._refuse(key, refusal)
         revision = self._next_revision()
         await self._write(
             Write(Change(key, None, current.value, current.create_revision, revision, current.mod_revision))
         )
         return current, revision
 
+    async def _refuse(self, key: str, refusal: StorageError) -> NoReturn:
+        """Raise `refusal`, once what it rests on is durable and visible."""
+        pending = self._pending.get(key)
+        if pending is not None:
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._refused.setdefault(pending.mod_revision, []).append(done)
+            await done
+        raise refusal
+
     def _present(self, key: str) -> Entry | None:
         """The entry a new write follows: pending ones count."""
+        if self._failure is not None:
+            raise self._failure
         pending = self._pending.get(key)
         if pending is None:
             return self._state.newest(key)
@@ -163,8 +225,6 @@ class EmbeddedStorage:
         return Entry(key, pending.value, pending.create_revision, pending.mod_revision)
 
     def _next_revision(self) -> Revision:
-        if self._failure is not None:
-            raise self._failure
         self._assigned += 1
         return Revision(self._assigned)
 
@@ -184,17 +244,39 @@ class EmbeddedStorage:
                 await self._commit([write for write, _ in group], [done for _, done in group])
         finally:
             self._committer = None
+        if self._medium.wants_rest and self._rester is None and not self._closed:
+            self._rester = asyncio.create_task(self._rest(), name="storage/rest")
 
     async def _commit(self, writes: Sequence[Write], answers: Sequence[asyncio.Future[None]]) -> None:
         try:
             await self._medium.commit(writes)
+            self._show(writes)
         except StoreFailed as failure:
             self._fail(failure, answers)
             return
+        except Exception as mistake:  # noqa: BLE001 - raised again by `wait_failed`
+            # Ours, or a subscriber's. Nobody knows what is visible now: writers must not wait for ever.
+            failed = StoreFailed(f"a commit could not be made or shown: {mistake!r}")
+            failed.__cause__ = mistake  # `wait_failed` raises it
+            self._fail(failed, answers)
+            return
+        for done in answers:
+            if not done.done():
+                done.set_result(None)
+        if self._refused:
+            for write in writes:
+                for done in self._refused.pop(write.change.mod_revision, ()):
+                    if not done.done():
+                        done.set_result(None)
+
+    def _show(self, writes: Sequence[Write]) -> None:
+        """Make one durable commit visible, in one turn of the loop."""
         self._commits += 1
         self._writes += len(writes)
         changes = [write.change for write in writes]
         self._state.apply(changes)
+        if self._state.history_bytes > MAX_HISTORY_BYTES:
+            self._state.shorten(MAX_HISTORY_BYTES // 2)
         for write in writes:
             key = write.change.key
             if self._pending.get(key) is write.change:
@@ -204,18 +286,35 @@ class EmbeddedStorage:
             subscriber(changes)
         for watcher in self._watchers:
             _tell(watcher, changes)
-        for done in answers:
-            if not done.done():
-                done.set_result(None)
 
-    def _fail(self, failure: StoreFailed, answers: Sequence[asyncio.Future[None]]) -> None:
+    def _fail(self, failure: StoreFailed, answers: Sequence[asyncio.Future[None]] = ()) -> None:
         self._failure = failure
         log.critical("commit failed, the store accepts nothing more error=%s", failure)
         waiting, self._queue = self._queue, []
-        for done in [*answers, *(done for _, done in waiting)]:
+        refused, self._refused = self._refused, {}
+        for done in (*answers, *(done for _, done in waiting), *(done for group in refused.values() for done in group)):
             if not done.done():
                 done.set_exception(failure)
                 done.exception()  # retrieved: its writer may be gone
+        self._end_watches()
+        self._failed.set()
+
+    def _end_watches(self) -> None:
+        for watcher in self._watchers:
+            watcher.news.set()
+
+    async def _rest(self) -> None:
+        """Let the medium tidy up once nobody has written for a while."""
+        try:
+            while self._medium.wants_rest and self._failure is None:
+                commits = self._commits
+                await self._clock.sleep(REST_SECONDS)
+                if commits == self._commits and self._committer is None:
+                    await self._medium.rest()
+        except StoreFailed as failure:
+            self._fail(failure)
+        finally:
+            self._rester = None
 
     def _note_expiry(self, key: str, expires: float) -> None:
         if expires:
@@ -243,20 +342,26 @@ class EmbeddedStorage:
             self._expirer = None
 
     async def expire(self) -> int:
-        """Delete what has outlived its TTL now; how many keys that were."""
+        """Delete what has outlived its TTL now; how many keys that were.
+
+        Raises:
+            StoreFailed.
+        """
         now = self._clock.now().timestamp()
-        due = []
-        while self._expiries and self._expiries[0][0] <= now:
-            when, key = heapq.heappop(self._expiries)
-            if self._expiring.get(key) == when:
-                due.append(key)
         removed = 0
-        for key in due:
-            try:
-                await self.delete(key)
-            except KeyNotFound:
-                continue  # somebody was faster
-            removed += 1
+        while self._expiries and self._expiries[0][0] <= now:
+            due: list[Coroutine[None, None, tuple[Entry, Revision]]] = []
+            while self._expiries and self._expiries[0][0] <= now and len(due) < MAX_EXPIRIES_PER_STEP:
+                when, key = heapq.heappop(self._expiries)
+                entry = self._state.newest(key)
+                if self._expiring.get(key) == when and entry is not None:
+                    due.append(self.delete(key, expected=entry.mod_revision))
+            for answer in await asyncio.gather(*due, return_exceptions=True):
+                if isinstance(answer, (KeyNotFound, RevisionConflict)):
+                    continue  # it is gone, or lives on: its writer was faster
+                if isinstance(answer, BaseException):
+                    raise answer
+                removed += 1
         return removed
 
     def subscribe(self, subscriber: Subscriber) -> None:
@@ -270,6 +375,8 @@ class EmbeddedStorage:
         try:
             if past:
                 yield past
+            if self._failure is not None:
+                raise self._failure
             while True:
                 await watcher.news.wait()
                 watcher.news.clear()
@@ -278,22 +385,33 @@ class EmbeddedStorage:
                     yield batch
                 if watcher.lost:
                     raise Compacted(self.compacted)
+                if self._failure is not None:
+                    raise self._failure
         finally:
             self._watchers.discard(watcher)
 
     async def compact(self, revision: Revision) -> None:
+        if self._failure is not None:
+            raise self._failure
         self._state.compact(revision)
-        await self._medium.compact(revision)
+        try:
+            await self._medium.compact(revision)
+        except StoreFailed as failure:
+            self._fail(failure)
+            raise
 
     async def close(self) -> None:
-        if self._expirer is not None:
-            self._expirer.cancel()
-            await asyncio.wait((self._expirer,))
+        tasks = [task for task in (self._expirer, self._rester) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         while self._committer is not None:
-            await self._committer
+            await asyncio.wait((self._committer,))
         if not self._closed:
             self._closed = True
             self._failure = self._failure or StoreFailed("the store is closed")
+            self._end_watches()
             await self._medium.close()
 
 

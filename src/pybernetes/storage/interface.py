@@ -6,7 +6,8 @@
     compact           forgets what is older
 
 One revision counter covers the whole store. A write is acknowledged when it is durable, and visible to readers and
-watchers from then on, never before. Values are opaque bytes.
+watchers from then on, never before; a refusal never rests on a version that cannot be read yet. Values are opaque
+bytes.
 
     StorageError
     ├── KeyNotFound         get, delete, or a guarded put of a key that is not there
@@ -154,10 +155,11 @@ class Storage(Protocol):
     def watch(self, prefix: str, since: Revision) -> AsyncIterator[Sequence[Change]]:
         """Changes under `prefix` with `mod_revision > since`, one non-empty batch per commit that has any.
 
-        A watcher that falls further behind than history is kept ends with Compacted.
+        A watcher that falls further behind than history is kept ends with Compacted; one of a store that fails or is
+        closed ends with StoreFailed.
 
         Raises:
-            Compacted, at the first step.
+            Compacted, StoreFailed: at any step.
         """
         ...
 
@@ -167,6 +169,14 @@ class Storage(Protocol):
 
     async def compact(self, revision: Revision) -> None:
         """Forget versions superseded at or before `revision`; reads before it raise Compacted from now on."""
+        ...
+
+    async def wait_failed(self) -> None:
+        """Wait until the medium fails, for whoever runs the process: it should end then.
+
+        Raises:
+            StoreFailed.
+        """
         ...
 
     async def close(self) -> None:

@@ -11,10 +11,15 @@ from pybernetes.storage.mvcc import State
 class Nothing:
     """A medium on which everything is durable at once."""
 
+    wants_rest = False
+
     async def commit(self, writes: Sequence[Write]) -> None:
         pass
 
     async def compact(self, revision: Revision) -> None:
+        pass
+
+    async def rest(self) -> None:
         pass
 
     async def close(self) -> None:

@@ -30,12 +30,18 @@ class State:
         self._now = {entry.key: entry for entry in entries}
         self._keys = sorted(self._now)
         self._history: deque[Change] = deque()
+        self.history_bytes = 0
+        """Of the superseded values in history."""
         self.revision = Revision(revision)
         self.compacted = Revision(compacted)
         """Reads before and watches from before this revision are refused."""
 
     def __len__(self) -> int:
         return len(self._now)
+
+    @property
+    def history_changes(self) -> int:
+        return len(self._history)
 
     def newest(self, key: str) -> Entry | None:
         return self._now.get(key)
@@ -51,6 +57,8 @@ class State:
                     insort(self._keys, change.key)
                 self._now[change.key] = Entry(change.key, change.value, change.create_revision, change.mod_revision)
             self._history.append(change)
+            if change.previous is not None:
+                self.history_bytes += len(change.previous)
             self.revision = change.mod_revision
 
     def get(self, key: str, revision: Revision | None = None) -> Entry:
@@ -128,5 +136,16 @@ class State:
         if revision <= self.compacted:
             return
         while self._history and self._history[0].mod_revision <= revision:
-            self._history.popleft()
+            self._forget_oldest()
         self.compacted = revision
+
+    def shorten(self, limit_bytes: int) -> None:
+        """Forget the oldest changes until superseded values take at most `limit_bytes`."""
+        while self._history and self.history_bytes > limit_bytes:
+            self.compacted = self._forget_oldest()
+
+    def _forget_oldest(self) -> Revision:
+        change = self._history.popleft()
+        if change.previous is not None:
+            self.history_bytes -= len(change.previous)
+        return change.mod_revision

@@ -8,6 +8,7 @@ History lives in memory: after a restart, watches from before it are told to lis
 """
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from pybernetes.effects import Clock
 from pybernetes.storage.embedded import EmbeddedStorage, Write
@@ -27,10 +29,14 @@ log = logging.getLogger("pybernetes.storage")
 FORMAT = 1
 """Of the file. A file of another format is left alone."""
 APPLICATION_ID = 0x70796272
+MAGIC = b"SQLite format 3\0"
+HEADER_BYTES = 100
+APPLICATION_ID_AT = 68
+"""Offset in the header. Follows: sqlite.org/fileformat2.html section 1.3."""
 CHECKPOINT_PAGES = 4000
-"""The log is folded into the file when it has about 16 MB, or when the writer is idle."""
+"""The log is folded into the file when it has about 16 MB, or when nobody has written for a while."""
 VACUUM_PAGES = 1000
-"""Free pages given back to the disk with each compaction."""
+"""Free pages given back to the disk at a time: with each compaction, and whenever nobody writes."""
 
 R = TypeVar("R")
 
@@ -40,6 +46,9 @@ CREATE TABLE entries (
   key TEXT PRIMARY KEY, value BLOB NOT NULL, create_revision INTEGER NOT NULL, mod_revision INTEGER NOT NULL,
   expires REAL NOT NULL DEFAULT 0);
 """
+_META = "INSERT INTO meta VALUES (?,?)"
+
+
 _PUT = (
     "INSERT INTO entries VALUES (?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET value=excluded.value,"
     " create_revision=excluded.create_revision, mod_revision=excluded.mod_revision, expires=excluded.expires"
@@ -55,6 +64,7 @@ class SqliteMedium:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.wants_rest = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="storage")
         self._lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
@@ -88,6 +98,12 @@ class SqliteMedium:
 
     async def commit(self, writes: Sequence[Write]) -> None:
         await self._in_thread(lambda: _commit(self._connection, writes))
+        self.wants_rest = True
+
+    async def rest(self) -> None:
+        """Fold the log into the file and give back space, so that it need not be done while somebody waits."""
+        self.wants_rest = False
+        self.wants_rest = await self._in_thread(lambda: _tidy(self._connection)) > VACUUM_PAGES
 
     async def compact(self, revision: Revision) -> None:
         await self._in_thread(lambda: _compact(self._connection, revision))
@@ -115,34 +131,54 @@ def open_sqlite(path: Path, clock: Clock) -> EmbeddedStorage:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    fresh = not path.exists() or path.stat().st_size == 0
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    if not path.exists() or path.stat().st_size == 0:
+        _make(path)
+    _recognize(path)
+    path.chmod(0o600)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        if fresh:
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        else:
-            _recognize(connection, path)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-        if fresh:
-            connection.executescript("BEGIN;" + _SCHEMA)
-            rows = [("format", FORMAT), ("revision", 1), ("compacted", 1)]
-            connection.executemany("INSERT INTO meta VALUES (?,?)", rows)
-            connection.execute("COMMIT")
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _recognize(connection: sqlite3.Connection, path: Path) -> None:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    if application != APPLICATION_ID:
+def _make(path: Path) -> None:
+    """A new file, complete before it has its name: a crash meanwhile leaves none."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as connection:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # first: only an empty file takes it
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.executescript("BEGIN;" + _SCHEMA)
+        connection.executemany(_META, [("format", FORMAT), ("revision", 1), ("compacted", 1)])
+        connection.execute("COMMIT")
+    new.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _recognize(path: Path) -> None:
+    """Look whose file it is; only read, because opening another program's database may already change it.
+
+    Raises:
+        UnusableFile, sqlite3.DatabaseError.
+    """
+    with path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+    if not header.startswith(MAGIC) or len(header) < HEADER_BYTES:
+        raise sqlite3.DatabaseError("file is not a database")
+    if int.from_bytes(header[APPLICATION_ID_AT : APPLICATION_ID_AT + 4], "big") != APPLICATION_ID:
         raise UnusableFile(f"{path} is a database of another program; choose another data directory")
-    row = connection.execute("SELECT value FROM meta WHERE name='format'").fetchone()
+    with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+        row = connection.execute("SELECT value FROM meta WHERE name='format'").fetchone()
     if row is None or row[0] != FORMAT:
         found = row[0] if row else "none"
         raise UnusableFile(
@@ -164,14 +200,16 @@ def _load(connection: sqlite3.Connection) -> tuple[State, list[tuple[str, float]
 
 
 def _commit(connection: sqlite3.Connection, writes: Sequence[Write]) -> None:
+    # Of several writes of one key only the last leaves anything behind.
+    last = {write.change.key: write for write in writes}
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for write in writes:
+        for key, write in last.items():
             change = write.change
             if change.value is None:
-                connection.execute("DELETE FROM entries WHERE key=?", (change.key,))
+                connection.execute("DELETE FROM entries WHERE key=?", (key,))
             else:
-                row = (change.key, change.value, change.create_revision, change.mod_revision, write.expires)
+                row = (key, change.value, change.create_revision, change.mod_revision, write.expires)
                 connection.execute(_PUT, row)
         connection.execute("UPDATE meta SET value=? WHERE name='revision'", (writes[-1].change.mod_revision,))
         connection.execute("COMMIT")
@@ -183,8 +221,15 @@ def _commit(connection: sqlite3.Connection, writes: Sequence[Write]) -> None:
 
 def _compact(connection: sqlite3.Connection, revision: Revision) -> None:
     connection.execute("UPDATE meta SET value=? WHERE name='compacted'", (revision,))
-    connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    _tidy(connection)
+
+
+def _tidy(connection: sqlite3.Connection) -> int:
+    """Give free pages back and fold the log in; how many free pages are left."""
+    # As a script, which runs to its end: `execute` makes one step, and one step gives back one page.
+    connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
 
 
 def _backup(connection: sqlite3.Connection, target: Path) -> None:
