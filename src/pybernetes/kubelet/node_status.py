@@ -37,6 +37,8 @@ MAX_IMAGES = 50
 MAX_NAMES_PER_IMAGE = 5
 RUNTIME_CHECK_SECONDS = 5.0
 RUNTIME_AWAY_CHECK_SECONDS = 0.5
+RUNTIME_GRACE_SECONDS = 30.0
+"""A runtime that worked may be away for so long, for a restart, before the node says that it is not ready."""
 REGISTER_RETRY_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 7.0)
 CONTROLLER_ATTACH_ANNOTATION = "volumes.kubernetes.io/controller-managed-attach-detach"
 
@@ -123,10 +125,13 @@ class NodeStatus:
 
     async def _watch_runtime(self) -> None:
         """Know whether the runtime and its network are ready, soon after that changes."""
+        answered_at: float | None = None
         while True:
             before = (self._runtime_problem, self._network_problem)
+            away = False
             try:
                 status = await self._runtime.status()
+                answered_at = self._clock.monotonic()
                 if before[0]:
                     version = await self._runtime.version()
                     self._runtime_info = (version.runtime_name, version.runtime_version)
@@ -134,13 +139,15 @@ class NodeStatus:
                 self._runtime_problem = _problem(by_type.get("RuntimeReady"), "container runtime not ready")
                 self._network_problem = _problem(by_type.get("NetworkReady"), "container runtime network not ready")
             except RuntimeFailure as error:
-                self._runtime_problem = f"container runtime is down: {error}"
+                away = True
+                if answered_at is None or self._clock.monotonic() - answered_at > RUNTIME_GRACE_SECONDS:
+                    self._runtime_problem = f"container runtime is down: {error}"
             if before != (self._runtime_problem, self._network_problem):
                 logger.info("runtime status changed problem=%s", self.network_problem() or "none")
                 self.changed.set()
                 if not self.network_problem():
                     self._on_runtime_ready()
-            away = bool(self.network_problem())
+            away = away or bool(self.network_problem())
             await self._clock.sleep(RUNTIME_AWAY_CHECK_SECONDS if away else RUNTIME_CHECK_SECONDS)
 
     async def _set_pod_cidr(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from pybernetes.effects import Clock
 from pybernetes.kubelet.cri import api_pb2 as api
-from pybernetes.kubelet.cri.errors import RuntimeFailure, RuntimeNotFound
+from pybernetes.kubelet.cri.errors import RuntimeFailure, RuntimeNotFound, RuntimeUnavailable
 from pybernetes.kubelet.cri.interface import ExecResult, RuntimeEvent
 from pybernetes.kubelet.cri.runtime import POD_UID_LABEL
 
@@ -38,6 +38,8 @@ class FakeRuntime:
         self.registry = set(registry)
         self.calls: list[str] = []
         self.on_exec: ExecHandler = _succeed
+        self.away = False
+        """Whether every call fails because nobody listens."""
         self.ignores_term: set[str] = set()
         """Names of containers that end only by KILL."""
         self._parents: dict[str, str] = {}
@@ -330,6 +332,8 @@ class FakeRuntime:
     # inside
 
     async def _called(self, call: str, about: str = "") -> None:
+        if self.away:
+            raise RuntimeUnavailable("Unavailable", "connection refused")
         self.calls.append(f"{call} {about}".rstrip())
         waiting = self._failures.get(call)
         if waiting:

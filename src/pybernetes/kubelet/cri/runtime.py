@@ -17,6 +17,10 @@ from pybernetes.kubelet.cri.interface import ExecResult, RuntimeEvent
 POD_UID_LABEL = "io.kubernetes.pod.uid"
 MAX_SANDBOX_STARTS = 5
 """Sandboxes and containers being started at once: more only makes each slower."""
+MAX_STOPS = 6
+"""Containers and sandboxes being stopped or removed at once; a hundred at once make the machine unusable."""
+STOP_SLOT_SECONDS = 1.0
+"""A container that takes longer to end gives its place to the next one and goes on ending."""
 MAX_EXECS_PER_CONTAINER = 3
 """More execs at once in one container make runc superlinearly slow."""
 RUN_SANDBOX_SECONDS = 4 * 60.0
@@ -31,6 +35,7 @@ class CriRuntime:
     def __init__(self, channel: RuntimeChannel) -> None:
         self._channel = channel
         self._starts = asyncio.Semaphore(MAX_SANDBOX_STARTS)
+        self._stops = asyncio.Semaphore(MAX_STOPS)
         self._execs: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def version(self) -> api.VersionResponse:
@@ -54,13 +59,15 @@ class CriRuntime:
 
     async def stop_pod_sandbox(self, sandbox_id: str) -> None:
         request = api.StopPodSandboxRequest(pod_sandbox_id=sandbox_id)
-        with contextlib.suppress(RuntimeNotFound):
-            await self._channel.call(_SERVICE + "StopPodSandbox", request, api.StopPodSandboxResponse)
+        async with self._stops:
+            with contextlib.suppress(RuntimeNotFound):
+                await self._channel.call(_SERVICE + "StopPodSandbox", request, api.StopPodSandboxResponse)
 
     async def remove_pod_sandbox(self, sandbox_id: str) -> None:
         request = api.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id)
-        with contextlib.suppress(RuntimeNotFound):
-            await self._channel.call(_SERVICE + "RemovePodSandbox", request, api.RemovePodSandboxResponse)
+        async with self._stops:
+            with contextlib.suppress(RuntimeNotFound):
+                await self._channel.call(_SERVICE + "RemovePodSandbox", request, api.RemovePodSandboxResponse)
 
     async def pod_sandbox_status(self, sandbox_id: str) -> api.PodSandboxStatus:
         request = api.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id)
@@ -88,15 +95,28 @@ class CriRuntime:
 
     async def stop_container(self, container_id: str, grace_seconds: int) -> None:
         request = api.StopContainerRequest(container_id=container_id, timeout=grace_seconds)
-        with contextlib.suppress(RuntimeNotFound):
-            await self._channel.call(
-                _SERVICE + "StopContainer", request, api.StopContainerResponse, CALL_SECONDS + grace_seconds
+        async with self._stops:
+            call = asyncio.ensure_future(
+                self._channel.call(
+                    _SERVICE + "StopContainer", request, api.StopContainerResponse, CALL_SECONDS + grace_seconds
+                )
             )
+            try:
+                await asyncio.wait((call,), timeout=STOP_SLOT_SECONDS)
+            except asyncio.CancelledError:
+                call.cancel()
+                raise
+        try:
+            with contextlib.suppress(RuntimeNotFound):
+                await call
+        finally:
+            call.cancel()
 
     async def remove_container(self, container_id: str) -> None:
         request = api.RemoveContainerRequest(container_id=container_id)
-        with contextlib.suppress(RuntimeNotFound):
-            await self._channel.call(_SERVICE + "RemoveContainer", request, api.RemoveContainerResponse)
+        async with self._stops:
+            with contextlib.suppress(RuntimeNotFound):
+                await self._channel.call(_SERVICE + "RemoveContainer", request, api.RemoveContainerResponse)
 
     async def container_status(self, container_id: str) -> api.ContainerStatus:
         request = api.ContainerStatusRequest(container_id=container_id)
