@@ -157,6 +157,16 @@ def fetch(url: str, seconds: float = 3.0) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
+def left_behind(before: dict[str, set[str]], after: dict[str, set[str]], cluster: Cluster) -> dict[str, set[str]]:
+    """What is there now and was not before. Where other clusters come and go meanwhile, only what names ours counts."""
+    new = {kind: after[kind] - before[kind] for kind in after}
+    others = [line for line in before["processes"] | after["processes"] if "supervise" in line]
+    if any(str(cluster.root) not in line for line in others):
+        marks = (cluster.name, str(cluster.root))
+        new = {kind: {item for item in items if any(mark in item for mark in marks)} for kind, items in new.items()}
+    return {kind: items for kind, items in new.items() if items}
+
+
 def machine_footprint() -> dict[str, set[str]]:
     """What a cluster could leave behind on this machine, by kind."""
 

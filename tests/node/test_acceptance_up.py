@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import NOISE, REPOSITORY, Cluster, free_port, is_ready, machine_footprint, wait
+from clusters import NOISE, REPOSITORY, Cluster, free_port, is_ready, left_behind, machine_footprint, wait
 from node.conftest import new_cluster, remove
 from pybernetes.effects import SystemClock
 
@@ -76,9 +76,7 @@ def test_200_pods_come_up_and_go_away_and_delete_leaves_nothing_behind() -> None
         wait("ready pods", 60, lambda: sum(map(is_ready, cluster.pods("app=left"))) == 3)
     finally:
         remove(cluster)
-    after = machine_footprint()
-    left = {kind: after[kind] - before[kind] for kind in after if after[kind] - before[kind]}
-    assert left == {}
+    assert left_behind(before, machine_footprint(), cluster) == {}
     assert not cluster.root.exists()
 
 
@@ -95,8 +93,7 @@ def test_delete_cleans_up_after_a_cluster_whose_processes_were_all_killed() -> N
         subprocess.run(["kill", "-9", *pids], check=True)
     finally:
         remove(cluster)
-    after = machine_footprint()
-    assert {kind: after[kind] - before[kind] for kind in after if after[kind] - before[kind]} == {}
+    assert left_behind(before, machine_footprint(), cluster) == {}
 
 
 def test_a_fresh_clone_is_up_after_one_command(tmp_path: Path) -> None:

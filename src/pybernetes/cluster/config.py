@@ -74,6 +74,11 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return f"/pybernetes-{self.name}"
 
     @property
+    def network_name(self) -> str:
+        """Of the pod network, as CNI writes it into its files."""
+        return f"pybernetes-{self.name}"
+
+    @property
     def nft_table(self) -> str:
         return f"pybernetes-{self.name}"
 

@@ -90,7 +90,7 @@ def pod_network(config: ClusterConfig, state: StateDirectory, pod_cidr: str) -> 
     """
     return {
         "cniVersion": "0.4.0",
-        "name": f"pybernetes-{config.name}",
+        "name": config.network_name,
         "plugins": [
             {
                 "type": "ptp",

@@ -6,6 +6,7 @@ below its directory.
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from pybernetes.effects import SystemClock
 CGROUP_TRIES = 50
 """An emptied cgroup stays busy until the kernel has buried its last process."""
 CGROUP_PAUSE_SECONDS = 0.02
+CNI_RESULTS = Path("/var/lib/cni/results")
+CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 
 
 def delete(state: StateDirectory, config: ClusterConfig, progress: Progress, clock: SystemClock) -> None:
@@ -62,6 +65,18 @@ def _clean_machine(state: StateDirectory, config: ClusterConfig, clock: SystemCl
     ]
     node_setup.restore_sysctls(state, others_need_them=bool(others))
     _remove_stale_sockets()
+    _remove_network_results(config.network_name)
+
+
+def _remove_network_results(network: str) -> None:
+    """Remove what CNI remembers of pods whose networks nobody released: their containers were killed."""
+    if not CNI_RESULTS.is_dir():
+        return
+    for path in sorted(CNI_RESULTS.glob(f"{network}-*-eth0")):
+        container = path.name.removeprefix(f"{network}-").removesuffix("-eth0")
+        if CONTAINER_ID.fullmatch(container):
+            path.unlink(missing_ok=True)
+            (CNI_RESULTS / f"cni-loopback-{container}-lo").unlink(missing_ok=True)
 
 
 def _remove_tables(name: str) -> None:
