@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pybernetes.client.informer import InformerStatistics
 from pybernetes.client.interface import Client
 from pybernetes.client.workqueue import QueueStatistics
+from pybernetes.controllers.cronjob.controller import CronJobController
 from pybernetes.controllers.daemonset.controller import DaemonSetController
 from pybernetes.controllers.deployment.controller import DeploymentController
 from pybernetes.controllers.endpoints.controller import EndpointsController
@@ -28,6 +29,7 @@ from pybernetes.controllers.replication.controller import ReplicationControllerC
 from pybernetes.controllers.rootca.controller import RootCaController
 from pybernetes.controllers.serviceaccount.controller import ServiceAccountController
 from pybernetes.controllers.tainteviction.controller import TaintEvictionController
+from pybernetes.controllers.ttlafterfinished.controller import TtlAfterFinishedController
 from pybernetes.effects import Chance, Clock
 
 Make = Callable[[Context], Controller]
@@ -49,6 +51,8 @@ CONTROLLERS: Mapping[str, Make] = {
         NamespaceController,
         PodGcController,
         JobController,
+        CronJobController,
+        TtlAfterFinishedController,
         GarbageCollectorController,
     )
 }

@@ -1,0 +1,1 @@
+"""Make Jobs on a schedule."""
