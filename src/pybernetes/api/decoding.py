@@ -17,6 +17,7 @@ import yaml
 
 from pybernetes.api import normalize, protobuf, schema
 from pybernetes.api.registry import GroupVersion, Resource
+from pybernetes.machinery import field_errors
 from pybernetes.machinery.errors import BadRequest, UnsupportedMediaType
 
 Json = dict[str, Any]
@@ -92,14 +93,21 @@ def decode_body(data: bytes, content_type: str, expected: Resource | None, *, fi
 
 
 def check(
-    document: Json, expected: Resource | None, *, field_validation: str = WARN, duplicates: Sequence[str] = ()
+    document: Json,
+    expected: Resource | None,
+    *,
+    field_validation: str = WARN,
+    duplicates: Sequence[str] = (),
+    patch: bytes | None = None,
 ) -> Decoded:
     """A parsed or patched document with kind, types and unknown fields checked, normalised.
 
-    Documents of custom resources keep everything; only their metadata is checked here.
+    Documents of custom resources keep everything; only their metadata is checked here. `patch` is the body of the
+    patch that made the document: it gets the blame for wrong types.
 
     Raises:
         BadRequest: as `decode_body`.
+        Invalid: a patch made a value of the wrong type. Follows: apiserver pkg/endpoints/handlers/patch.go.
     """
     kind = document.get("kind") or (expected.kind if expected else "")
     api_version = document.get("apiVersion") or (expected.api_version if expected else "")
@@ -113,6 +121,9 @@ def check(
     try:
         found = normalize.normalize(named, alias, dropped) if alias else _custom(named, dropped)
     except normalize.TypeMismatch as error:
+        if patch is not None:
+            complaint = field_errors.invalid_value("patch", patch.decode("utf-8", "replace"), str(error))
+            raise field_errors.invalid("", "", "", [complaint]) from None
         raise BadRequest(_cannot_be_handled(kind, api_version, expected, str(error))) from None
     if field_validation == IGNORE or not (dropped or duplicates):
         return Decoded(found)

@@ -201,6 +201,32 @@ def allows_unconditional_update(resource: Resource) -> bool:
     return bool(resource.type_alias) and _kind(resource) not in NEEDS_RESOURCE_VERSION
 
 
+def merge_owners(document: Json) -> list[str]:
+    """Drop owners that are named twice, in place; the warning about it.
+
+    Follows: apiserver pkg/endpoints/handlers/rest.go, dedupOwnerReferencesAndAddWarning.
+    """
+    metadata = document.get("metadata") or {}
+    owners = metadata.get("ownerReferences") or ()
+    if len(owners) < 2:
+        return []
+    kept: list[Json] = []
+    repeated: list[str] = []
+    for owner in owners:
+        if owner in kept:
+            repeated.append(owner.get("uid", ""))
+        else:
+            kept.append(owner)
+    if not repeated:
+        return []
+    metadata["ownerReferences"] = kept
+    return [
+        ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may "
+        "reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: "
+        + ", ".join(dict.fromkeys(repeated))
+    ]
+
+
 def generated_name(base: str, suffix: str) -> str:
     """The name for a generateName and five random characters."""
     return base[:MAX_GENERATED_BASE] + suffix

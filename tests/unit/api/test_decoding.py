@@ -5,7 +5,7 @@ import pytest
 
 from pybernetes.api import decoding, registry
 from pybernetes.api.registry import Resource
-from pybernetes.machinery.errors import BadRequest, UnsupportedMediaType
+from pybernetes.machinery.errors import BadRequest, Invalid, UnsupportedMediaType
 
 
 def resource(plural: str) -> Resource:
@@ -123,3 +123,11 @@ def test_custom_resources_keep_what_they_have() -> None:
     assert found.document["any"] == [1]
     assert found.document["metadata"] == {"name": "a"}
     assert found.warnings == ('unknown field "metadata.x"',)
+
+
+def test_a_patch_is_blamed_for_the_wrong_types_it_makes() -> None:
+    patch = b'{"spec":{"nodeName":1}}'
+    with pytest.raises(Invalid) as error:
+        decoding.check({**GOOD, "spec": {"nodeName": 1}}, PODS, patch=patch)
+    assert error.value.causes[0]["field"] == "patch"
+    assert "json: cannot unmarshal number into Go struct field" in error.value.message

@@ -216,3 +216,12 @@ def test_a_new_object_looks_as_go_writes_it() -> None:
     assert created("ReplicationController")["status"] == {"replicas": 0}
     assert created("DaemonSet", "apps")["status"]["numberReady"] == 0
     assert created("Ingress", "networking.k8s.io")["status"] == {"loadBalancer": {}}
+
+
+def test_owners_named_twice_are_merged_with_a_warning() -> None:
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "1"}
+    document = {"metadata": {"ownerReferences": [owner, {**owner, "uid": "2"}, dict(owner)]}}
+    (warning,) = strategy.merge_owners(document)
+    assert warning.endswith("duplicate UID(s) observed: 1")
+    assert [o["uid"] for o in document["metadata"]["ownerReferences"]] == ["1", "2"]
+    assert strategy.merge_owners(document) == []

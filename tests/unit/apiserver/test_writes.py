@@ -108,7 +108,7 @@ async def test_patches_of_three_kinds_apply() -> None:
         (MERGE, {"metadata": {"name": "other"}}, 400),
         (MERGE, {"metadata": {"resourceVersion": "1"}}, 409),
         ("application/json", {"data": {}}, 415),
-        (MERGE, {"data": {"x": 5}}, 400),
+        (MERGE, {"data": {"x": 5}}, 422),
     ],
 )
 async def test_bad_patches_are_refused(content_type: str, body: Any, status: int) -> None:

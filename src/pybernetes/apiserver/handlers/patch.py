@@ -85,7 +85,12 @@ def _transform(context: Context, media_type: str, options: WriteOptions) -> upda
     def transform(document: Document) -> Document:
         warnings = len(context.warnings)
         patched = apply(media_type, document, patch_document, context.resource.resource)
-        decoded = decoding.check(patched, context.resource.resource, field_validation=options.field_validation)
+        decoded = decoding.check(
+            patched,
+            context.resource.resource,
+            field_validation=options.field_validation,
+            patch=context.request.body,
+        )
         del context.warnings[warnings:]
         context.warnings.extend(decoded.warnings)
         _check_identity(context, decoded.document)

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pybernetes.api import decoding, defaults, field_ownership, normalize, validation
+from pybernetes.api import decoding, defaults, field_ownership, normalize, strategy, validation
 from pybernetes.api.registry import Resource
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.request import AdmissionRequest, Document
@@ -101,6 +101,7 @@ def apply_defaults(resource: Resource, document: Document) -> None:
 
 def own(context: Context, new: Document, old: Document | None, options: WriteOptions) -> None:
     """Note in metadata.managedFields whose fields this write changes; before admission adds fields nobody owns."""
+    context.warnings.extend(strategy.merge_owners(new))
     manager = field_ownership.manager_name(options.field_manager, context.request.headers.get("user-agent", ""))
     resource, subresource = context.resource.resource, context.info.subresource
     entries = field_ownership.track(resource, subresource, old, new, manager, context.core.clock.now())
