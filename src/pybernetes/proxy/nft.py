@@ -33,8 +33,9 @@ async def run(*arguments: str, text: str = "") -> tuple[int, str, str]:
     try:
         output, complaints = await process.communicate()
     except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
         raise
     return process.returncode or 0, output.decode(), complaints.decode()
 
