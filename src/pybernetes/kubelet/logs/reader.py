@@ -72,31 +72,34 @@ class LogReader:
         try:
             file.seek(tail_offset(file, self._options.tail_lines) if self._options.tail_lines is not None else 0)
             idle = 0.0
-            ended = False
+            ended = replaced = False
             while not self._filter.exhausted:
                 block = file.read(BLOCK_BYTES)
                 if block:
                     idle = 0.0
+                    replaced = False
                     if output := self._taken(block):
                         yield output
                     await self._clock.sleep(0)  # others' turn
-                    continue
-                replaced = self._reopened(file)
-                if replaced is not None:
-                    file.close()
-                    file = replaced
-                    continue
-                if not self._options.follow or ended:
+                elif not self._options.follow or ended:
                     if output := self._taken(b"\n" if self._held else b""):
                         yield output
                     return
-                if idle >= CHECK_RUNNING_SECONDS:
+                elif self._is_replaced(file):
+                    if replaced:
+                        file.close()
+                        file = self._path.open("rb")
+                        self._held = b""
+                        replaced = False
+                    else:  # the runtime opens the new file a moment before it leaves the old one
+                        replaced = True
+                        await self._clock.sleep(FOLLOW_SECONDS)
+                elif idle >= CHECK_RUNNING_SECONDS:
                     idle = 0.0
-                    if not await is_running():
-                        ended = True  # one look more for what was written meanwhile
-                        continue
-                await self._clock.sleep(FOLLOW_SECONDS)
-                idle += FOLLOW_SECONDS
+                    ended = not await is_running()  # one look more for what was written meanwhile
+                else:
+                    await self._clock.sleep(FOLLOW_SECONDS)
+                    idle += FOLLOW_SECONDS
         finally:
             file.close()
 
@@ -106,20 +109,14 @@ class LogReader:
         self._held = lines.pop()
         return b"".join(map(self._filter.take, lines))
 
-    def _reopened(self, file: BinaryIO) -> BinaryIO | None:
-        """The new file, when rotation has put one in the place of the one we have read to its end."""
-        if not self._options.follow:
-            return None
+    def _is_replaced(self, file: BinaryIO) -> bool:
+        """Whether rotation has put another file in the place of this one."""
         try:
             now, ours = self._path.stat(), os.fstat(file.fileno())
         except FileNotFoundError:
-            return None  # between the rename and the runtime's reopening
-        if (now.st_dev, now.st_ino) == (ours.st_dev, ours.st_ino):
-            if now.st_size < file.tell():
-                file.seek(0)  # cut short in place
-                return None
-            return None
-        if os.fstat(file.fileno()).st_size > file.tell():
-            return None  # written after our last look
-        self._held = b""
-        return self._path.open("rb")
+            return False  # between the rename and the runtime's reopening
+        if (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino):
+            return True
+        if now.st_size < file.tell():
+            file.seek(0)  # cut short in place
+        return False

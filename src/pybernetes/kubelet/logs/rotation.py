@@ -100,6 +100,8 @@ class LogRotator:
         decided = sweep(rotated_files(path), self._max_files)
         await asyncio.to_thread(_carry_out, path.parent, decided)
         aside = path.with_name(f"{path.name}.{self._clock.now().strftime(TIME_FORMAT)}")
+        if aside.name in rotated_files(path):
+            return  # this second has its file already
         _rename(path, aside)
         try:
             await self._reopen(container_id)
