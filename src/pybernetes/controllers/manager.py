@@ -28,6 +28,7 @@ from pybernetes.controllers.replicaset.controller import ReplicaSetController
 from pybernetes.controllers.replication.controller import ReplicationControllerController
 from pybernetes.controllers.rootca.controller import RootCaController
 from pybernetes.controllers.serviceaccount.controller import ServiceAccountController
+from pybernetes.controllers.statefulset.controller import StatefulSetController
 from pybernetes.controllers.tainteviction.controller import TaintEvictionController
 from pybernetes.controllers.ttlafterfinished.controller import TtlAfterFinishedController
 from pybernetes.effects import Chance, Clock
@@ -50,6 +51,7 @@ CONTROLLERS: Mapping[str, Make] = {
         EndpointsController,
         NamespaceController,
         PodGcController,
+        StatefulSetController,
         JobController,
         CronJobController,
         TtlAfterFinishedController,

@@ -1,0 +1,1 @@
+"""Pods with names, order and storage of their own."""
