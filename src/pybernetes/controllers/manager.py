@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pybernetes.client.informer import InformerStatistics
 from pybernetes.client.interface import Client
 from pybernetes.client.workqueue import QueueStatistics
+from pybernetes.controllers.clusterroleaggregation.controller import ClusterRoleAggregationController
 from pybernetes.controllers.cronjob.controller import CronJobController
 from pybernetes.controllers.daemonset.controller import DaemonSetController
 from pybernetes.controllers.deployment.controller import DeploymentController
+from pybernetes.controllers.disruption.controller import DisruptionController
 from pybernetes.controllers.endpoints.controller import EndpointsController
 from pybernetes.controllers.endpointslice.controller import EndpointSliceController
 from pybernetes.controllers.framework import Context, Controller
@@ -55,6 +57,8 @@ CONTROLLERS: Mapping[str, Make] = {
         JobController,
         CronJobController,
         TtlAfterFinishedController,
+        DisruptionController,
+        ClusterRoleAggregationController,
         GarbageCollectorController,
     )
 }

@@ -1,0 +1,1 @@
+"""ClusterRoles made of other ClusterRoles."""

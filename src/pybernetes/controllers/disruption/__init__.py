@@ -1,0 +1,1 @@
+"""Say how many pods of a budget may be taken away right now."""
