@@ -19,7 +19,9 @@ import numpy.typing as npt
 
 from pybernetes.api import core_v1
 from pybernetes.machinery import quantity
+from pybernetes.scheduler.pod_counts import PodCounts
 from pybernetes.scheduler.pod_info import PodInfo, normalized_image
+from pybernetes.scheduler.pod_selection import NamespaceLabels, Selection
 
 Mask = npt.NDArray[np.bool_]
 Amounts = npt.NDArray[np.int64]
@@ -59,8 +61,7 @@ class Columns:
         """Image name → row → size in bytes."""
         self.ports: dict[tuple[str, int], dict[str, dict[int, int]]] = {}
         """(protocol, port) → host IP → row → how many pods."""
-        self.with_affinity: dict[str, tuple[int, PodInfo]] = {}
-        """Placed pods that have pod (anti)affinity of their own: uid → row, pod."""
+        self.counts = PodCounts(FIRST_ROWS)
         self._placed: dict[str, int] = {}
         self._label_masks: dict[object, Mask] = {}
         self._domains: dict[str, tuple[Amounts, list[str]]] = {}
@@ -144,6 +145,7 @@ class Columns:
         for name in ("allocatable", "requested", "comparable"):
             array: Amounts = getattr(self, name)
             setattr(self, name, np.concatenate([array, np.zeros((more, array.shape[1]), dtype=np.int64)]))
+        self.counts.grow(len(self.valid))
         self._labels_changed()
 
     def column(self, resource: str) -> int:
@@ -203,12 +205,26 @@ class Columns:
             found = self._domains[topology_key] = (numbers, list(values))
         return found
 
+    def per_domain(self, topology_key: str, counts: Amounts) -> Amounts:
+        """Counts per row, added up over each row's domain; 0 where the node lacks the label."""
+        numbers, values = self.domains(topology_key)
+        inside = numbers >= 0
+        if not values:
+            return np.zeros(len(numbers), dtype=np.int64)
+        sums = np.bincount(numbers[inside], weights=counts[inside], minlength=len(values)).astype(np.int64)
+        added: Amounts = np.where(inside, sums[np.maximum(numbers, 0)], 0)
+        return added
+
     def nodes(self) -> Iterator[tuple[int, core_v1.Node]]:
         for row, entry in enumerate(self.rows):
             if entry is not None and entry.node is not None:
                 yield row, entry.node
 
     # ── pods ──
+
+    def matching(self, selection: Selection, namespace_labels: NamespaceLabels, *, with_leaving: bool) -> Amounts:
+        """Per row, how many placed pods are selected. Shared: nobody changes it."""
+        return self.counts.matching(selection, namespace_labels, self.pods(), with_leaving=with_leaving)
 
     def placed_on(self, uid: str) -> int | None:
         return self._placed.get(uid)
@@ -233,13 +249,6 @@ class Columns:
         entry.pods[info.uid] = info
         self._placed[info.uid] = row
         self._count(row, info, +1)
-        if (
-            info.required_affinity
-            or info.required_anti_affinity
-            or info.preferred_affinity
-            or (info.preferred_anti_affinity)
-        ):
-            self.with_affinity[info.uid] = (row, info)
 
     def unplace(self, uid: str) -> None:
         row = self._placed.pop(uid, None)
@@ -248,13 +257,13 @@ class Columns:
         entry = self.rows[row]
         assert entry is not None
         self._count(row, entry.pods.pop(uid), -1)
-        self.with_affinity.pop(uid, None)
         self._release(row, entry)
 
     def _count(self, row: int, info: PodInfo, sign: int) -> None:
         for name, amount in info.requests.items():
             column = self.column(name)
             self.requested[row, column] += sign * amount
+        self.counts.count(row, info, sign)
         self.requested[row, PODS] += sign
         self.comparable[row, 0] += sign * info.comparable[0]
         self.comparable[row, 1] += sign * info.comparable[1]

@@ -32,6 +32,16 @@ class PodInfo:
     """What plugins derived from the pod once and keep with it."""
 
     @property
+    def has_pod_affinity(self) -> bool:
+        """Wants other pods near or far."""
+        return bool(
+            self.required_affinity
+            or self.required_anti_affinity
+            or self.preferred_affinity
+            or self.preferred_anti_affinity
+        )
+
+    @property
     def key(self) -> str:
         return self.pod.key
 

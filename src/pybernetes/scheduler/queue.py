@@ -89,6 +89,8 @@ class SchedulingQueue:
         self._in_active: set[str] = set()
         self._in_backoff: set[str] = set()
         self._trying: set[str] = set()
+        self._unschedulable: dict[frozenset[str], set[str]] = {}
+        """Plugins that refused → pods they refused: an event asks once per distinct set, not once per pod."""
         self._moves: list[tuple[int, ClusterEvent]] = []
         self._move = 0
         self._available = asyncio.Event()
@@ -98,8 +100,8 @@ class SchedulingQueue:
         return uid in self._pods
 
     def statistics(self) -> QueueStatistics:
-        waiting = len(self._pods) - len(self._in_active) - len(self._in_backoff) - len(self._trying)
-        return QueueStatistics(len(self._in_active), len(self._in_backoff), max(0, waiting))
+        unschedulable = sum(len(pods) for pods in self._unschedulable.values())
+        return QueueStatistics(len(self._in_active), len(self._in_backoff), unschedulable)
 
     def add(self, info: PodInfo) -> None:
         """A pod that is new here, or whose spec changed so that it may fit now."""
@@ -118,13 +120,23 @@ class SchedulingQueue:
 
     def remove(self, uid: str) -> None:
         """The pod was deleted, or runs."""
-        self._pods.pop(uid, None)
+        waiting = self._pods.pop(uid, None)
+        if waiting is not None:
+            self._no_longer_unschedulable(waiting)
         self._in_active.discard(uid)
         self._in_backoff.discard(uid)
         self._trying.discard(uid)
 
+    def _no_longer_unschedulable(self, waiting: Waiting) -> None:
+        group = self._unschedulable.get(waiting.refused_by)
+        if group is not None:
+            group.discard(waiting.info.uid)
+            if not group:
+                del self._unschedulable[waiting.refused_by]
+
     def _activate(self, waiting: Waiting) -> None:
         uid = waiting.info.uid
+        self._no_longer_unschedulable(waiting)
         self._in_backoff.discard(uid)
         if uid not in self._in_active:
             self._in_active.add(uid)
@@ -161,20 +173,19 @@ class SchedulingQueue:
         waiting.refused_by = frozenset(plugins)
         waiting.since = self._clock.monotonic()
         missed = [event for move, event in self._moves if move > waiting.refused_at]
-        if not waiting.refused_by or any(self._helps(waiting, event) for event in missed):
+        if not waiting.refused_by or any(_helps(waiting.refused_by, event) for event in missed):
             self._back_off(waiting)
+        else:
+            self._unschedulable.setdefault(waiting.refused_by, set()).add(uid)
         self._forget_moves()
 
     def failed(self, waiting: Waiting) -> None:
         """The attempt failed for no reason of the pod's: try again after the back-off."""
         self.refused(waiting, ())
 
-    @staticmethod
-    def _helps(waiting: Waiting, event: ClusterEvent) -> bool:
-        return any(event in HELPS.get(plugin, ()) for plugin in waiting.refused_by)
-
     def _back_off(self, waiting: Waiting) -> None:
         uid = waiting.info.uid
+        self._no_longer_unschedulable(waiting)
         ready = waiting.since + waiting.backoff_seconds
         if ready <= self._clock.monotonic():
             self._activate(waiting)
@@ -188,11 +199,13 @@ class SchedulingQueue:
         self._move += 1
         if self._trying:
             self._moves.append((self._move, event))
-        for uid, waiting in list(self._pods.items()):
-            if uid in self._trying or uid in self._in_active or uid in self._in_backoff:
-                continue
-            if self._helps(waiting, event):
+        for refused_by in [plugins for plugins in self._unschedulable if _helps(plugins, event)]:
+            # In order of arrival, which the set does not keep.
+            for waiting in sorted(self._waiting(refused_by), key=lambda waiting: (waiting.arrived, waiting.info.uid)):
                 self._back_off(waiting)
+
+    def _waiting(self, refused_by: frozenset[str]) -> list[Waiting]:
+        return [self._pods[uid] for uid in self._unschedulable[refused_by]]
 
     def _forget_moves(self) -> None:
         if not self._trying:
@@ -207,10 +220,10 @@ class SchedulingQueue:
                 uid = heapq.heappop(self._backoff)[2]
                 if uid in self._in_backoff:
                     self._activate(self._pods[uid])
-            for uid, waiting in list(self._pods.items()):
-                idle = uid not in self._in_active and uid not in self._in_backoff and uid not in self._trying
-                if idle and now - waiting.since >= MAX_UNSCHEDULABLE_SECONDS:
-                    self._activate(waiting)
+            for refused_by in list(self._unschedulable):
+                for waiting in self._waiting(refused_by):
+                    if now - waiting.since >= MAX_UNSCHEDULABLE_SECONDS:
+                        self._activate(waiting)
             until = self._backoff[0][0] - now if self._backoff else MAX_UNSCHEDULABLE_SECONDS / 10
             async with asyncio.TaskGroup() as tasks:
                 alarm = tasks.create_task(self._clock.sleep(until), name="scheduler/backoff-alarm")
@@ -218,3 +231,7 @@ class SchedulingQueue:
                 await asyncio.wait((alarm, sooner), return_when=asyncio.FIRST_COMPLETED)
                 alarm.cancel()
                 sooner.cancel()
+
+
+def _helps(refused_by: Iterable[str], event: ClusterEvent) -> bool:
+    return any(event in HELPS.get(plugin, ()) for plugin in refused_by)

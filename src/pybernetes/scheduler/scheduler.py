@@ -80,6 +80,7 @@ class Scheduler:
         """Schedule until cancelled. After a restart everything is learned from the API server again."""
         self._nodes.add_handler(self._node_added, self._node_changed, self._node_gone)
         self._pods.add_handler(self._pod_seen, self._pod_changed, self._pod_gone)
+        self._namespaces.add_handler(self._namespace_seen, self._namespace_changed, self._namespace_seen)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.recorder.run(), name="scheduler/events")
             for informer in (self._nodes, self._pods, self._namespaces, self._budgets):
@@ -107,6 +108,13 @@ class Scheduler:
     def _node_gone(self, node: core_v1.Node) -> None:
         self.columns.remove_node(node.name)
 
+    def _namespace_seen(self, _: core_v1.Namespace) -> None:
+        self.columns.counts.namespaces_changed()
+
+    def _namespace_changed(self, old: core_v1.Namespace, new: core_v1.Namespace) -> None:
+        if old.metadata.labels != new.metadata.labels:
+            self.columns.counts.namespaces_changed()
+
     def _is_ours(self, pod: core_v1.Pod) -> bool:
         return (pod.spec.schedulerName or "default-scheduler") == self.config.scheduler_name
 
@@ -133,6 +141,9 @@ class Scheduler:
             self.queue.remove(new.metadata.uid)
         elif old.spec != new.spec or old.metadata.labels != new.metadata.labels:
             self._pod_seen(new)
+        elif new.spec.nodeName and old.metadata.deletionTimestamp != new.metadata.deletionTimestamp:
+            # It is leaving: spreading no longer counts it, and who waits for its room need not evict more.
+            self.columns.place(pod_info(new), new.spec.nodeName)
         elif not new.spec.nodeName and self._is_ours(new):
             self.queue.refresh(pod_info(new))
 
