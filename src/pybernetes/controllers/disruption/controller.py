@@ -114,10 +114,10 @@ class DisruptionController(Controller):
                     sizes[above] = size
         if unmanaged:
             text = (
-                f"Pods selected by this PodDisruptionBudget (selector: {_selector(budget)}) were found to be unmanaged. As "
-                "a result, the status of the PDB cannot be calculated correctly, which may result in undefined "
-                'behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer '
-                "value."
+                f"Pods selected by this PodDisruptionBudget (selector: {_selector(budget)}) were found to be "
+                "unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in "
+                'undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an '
+                "integer value."
             )
             self.recorder.event(budget, WARNING, "UnmanagedPods", text)
         return sum(sizes.values())
