@@ -17,6 +17,7 @@ import yaml
 
 from pybernetes.api import normalize, protobuf, schema
 from pybernetes.api.registry import GroupVersion, Resource
+from pybernetes.api.structural.metadata import WrongMetadata
 from pybernetes.machinery import field_errors
 from pybernetes.machinery.errors import BadRequest, UnsupportedMediaType
 
@@ -102,8 +103,8 @@ def check(
 ) -> Decoded:
     """A parsed or patched document with kind, types and unknown fields checked, normalised.
 
-    Documents of custom resources keep everything; only their metadata is checked here. `patch` is the body of the
-    patch that made the document: it gets the blame for wrong types.
+    Documents of custom resources lose what their schema does not name; their values are checked later. `patch` is the
+    body of the patch that made the document: it gets the blame for wrong types.
 
     Raises:
         BadRequest: as `decode_body`.
@@ -119,7 +120,7 @@ def check(
     named = {**document, "kind": kind, "apiVersion": api_version}
     dropped: list[str] = []
     try:
-        found = normalize.normalize(named, alias, dropped) if alias else _custom(named, dropped)
+        found = normalize.normalize(named, alias, dropped) if alias else _custom(named, dropped, expected)
     except normalize.TypeMismatch as error:
         if patch is not None:
             complaint = field_errors.invalid_value("patch", patch.decode("utf-8", "replace"), str(error))
@@ -127,7 +128,9 @@ def check(
         raise BadRequest(_cannot_be_handled(kind, api_version, expected, str(error))) from None
     if field_validation == IGNORE or not (dropped or duplicates):
         return Decoded(found)
-    unknown = unknown_fields(named, alias) if dropped else []
+    unknown = unknown_fields(named, alias) if dropped and (alias or _OWN in dropped) else []
+    if not alias:
+        unknown += [path for path in dropped if path != _OWN]
     complaints = [f'unknown field "{path}"' for path in unknown]
     complaints += [text if text.startswith("line ") else f'duplicate field "{text}"' for text in duplicates]
     complaints = complaints[:_MAX_STRICT_ERRORS]
@@ -147,15 +150,30 @@ def unknown_fields(document: Json, alias: str) -> list[str]:
 _OBJECT_META = "meta.v1.ObjectMeta"
 
 
-def _custom(document: Json, dropped: list[str]) -> Json:
+_OWN = "metadata"
+"""Stands among the dropped fields of a custom resource when some of its own metadata are."""
+
+
+def _custom(document: Json, dropped: list[str], expected: Resource | None) -> Json:
+    """A custom resource by its schema; paths of unknown fields go to `dropped`, of its own metadata only `_OWN`."""
     found = {"apiVersion": document["apiVersion"], "kind": document["kind"]}
-    if isinstance(document.get("metadata"), dict):
+    given = document.get("metadata")
+    if given is not None:
+        own: list[str] = []
         try:
-            found["metadata"] = normalize.normalize(document["metadata"], _OBJECT_META, dropped)
+            found["metadata"] = normalize.normalize(given, _OBJECT_META, own)
         except normalize.TypeMismatch as error:
             error.inside("", "metadata")
             raise
-    return {**found, **{key: value for key, value in document.items() if key not in found}}
+        if own:
+            dropped.append(_OWN)
+    found |= {key: value for key, value in document.items() if key not in found and key != "metadata"}
+    if expected is None or expected.custom is None:
+        return found
+    try:
+        return expected.custom.decoded(found, dropped)
+    except WrongMetadata as error:
+        raise BadRequest(str(error)) from None
 
 
 def _check_kind(kind: str, api_version: str, expected: Resource) -> None:

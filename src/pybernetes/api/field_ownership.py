@@ -59,7 +59,9 @@ def _plan(type_alias: str) -> Plan:
 
 
 def plan_of(resource: Resource) -> Plan:
-    return _plan(resource.type_alias) if resource.type_alias else plans.DEDUCED
+    if resource.type_alias:
+        return _plan(resource.type_alias)
+    return resource.custom.plan if resource.custom is not None else plans.DEDUCED
 
 
 def manager_name(field_manager: str, user_agent: str) -> str:

@@ -6,7 +6,7 @@ Follows: pkg/registry/*/*/strategy.go.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from pybernetes.api import pod_qos, service_rules
+from pybernetes.api import definitions, pod_qos, service_rules
 
 Json = dict[str, Any]
 
@@ -173,6 +173,11 @@ def _update_csr(new: Json, old: Json) -> None:
     new["spec"] = old.get("spec", {})
 
 
+def _update_definition(new: Json, _old: Json) -> None:
+    versions = (new.get("spec") or {}).get("versions") or ()
+    new["status"] = definitions.add_stored_version(new.get("status") or {}, versions)
+
+
 def _update_config(new: Json, old: Json) -> None:
     """An empty type of a stored Secret is filled from what is there."""
     if not new.get("type") and "type" in old:
@@ -186,6 +191,7 @@ ON_UPDATE: Final[Mapping[tuple[str, str], Callable[[Json, Json], None]]] = {
     ("", "Secret"): _update_config,
     ("apps", "DaemonSet"): _update_daemon_set,
     ("certificates.k8s.io", "CertificateSigningRequest"): _update_csr,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): _update_definition,
 }
 
 

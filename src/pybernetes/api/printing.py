@@ -119,6 +119,8 @@ def columns(resource: Resource, additional: Sequence[Json] | None = None) -> Seq
     if resource.type_alias:
         return _built_in_columns(_key(resource.group, resource.kind))
     name = _definition(("Name", "string", "name", 0))
+    if resource.custom is not None:
+        additional = resource.custom.columns
     if not additional:
         return [name, _definition(("Age", "date", "", 0))]
     return [name, *(_additional_definition(column) for column in additional)]
@@ -133,6 +135,8 @@ def _additional_definition(column: Json) -> Json:
 def cells(resource: Resource, document: Json, now: datetime, additional: Sequence[Json] | None = None) -> list[Any]:
     """The cells of one object, one per column."""
     if not resource.type_alias:
+        if resource.custom is not None:
+            additional = resource.custom.columns
         shown = [_additional_cell(column, document) for column in additional or ({"jsonPath": _CREATED},)]
         return [text.name(document), *shown]
     row = _CELLS.get(_key(resource.group, resource.kind))

@@ -7,9 +7,12 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
+
+if TYPE_CHECKING:
+    from pybernetes.api.structural.kind import CustomKind
 
 
 class GroupVersion(NamedTuple):
@@ -58,6 +61,8 @@ class Resource:
     """Row of `data/types.json`, `core.v1.Pod`; empty for custom resources."""
     subresources: Mapping[str, Subresource] = field(default_factory=dict)
     enabled_by_default: bool = True
+    custom: "CustomKind | None" = field(default=None, repr=False)
+    """Of a custom resource: what its definition says of this version."""
 
     @property
     def group_version(self) -> GroupVersion:

@@ -18,6 +18,7 @@ from pybernetes.apiserver.scheme import Scheme, Served
 from pybernetes.apiserver.security import Security
 from pybernetes.apiserver.store import ObjectStore
 from pybernetes.apiserver.watches import Watches
+from pybernetes.apiserver.webhooks.client import WebhookClient
 from pybernetes.effects import Chance, Clock, Ids
 
 
@@ -42,6 +43,7 @@ class Core:
     kubelets: Kubelets
     security: Security
     allocator: ServiceAllocator
+    webhooks: WebhookClient
 
 
 @dataclass(slots=True)

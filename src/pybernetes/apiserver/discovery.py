@@ -55,6 +55,16 @@ def version_rank(version: str) -> tuple[int, int, int, str]:
     return 3, 0, 0, version
 
 
+_TERMINATING_VERBS = ("delete", "deletecollection", "get", "list", "watch")
+
+
+def verbs_of(resource: Resource) -> list[str]:
+    """What may be done with it; with custom resources whose definition goes, less."""
+    if resource.custom is not None and resource.custom.terminating:
+        return list(_TERMINATING_VERBS)
+    return list(resource.verbs)
+
+
 def resource_rows(resource: Resource) -> list[Json]:
     """The rows of one resource and its subresources in an APIResourceList."""
     row: Json = {
@@ -62,7 +72,7 @@ def resource_rows(resource: Resource) -> list[Json]:
         "singularName": resource.singular,
         "namespaced": resource.namespaced,
         "kind": resource.kind,
-        "verbs": list(resource.verbs),
+        "verbs": verbs_of(resource),
     }
     if resource.short_names:
         row["shortNames"] = list(resource.short_names)
@@ -107,7 +117,7 @@ def _aggregated_resource(resource: Resource) -> Json:
         "responseKind": {"group": resource.group, "version": resource.version, "kind": resource.kind},
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular,
-        "verbs": list(resource.verbs),
+        "verbs": verbs_of(resource),
     }
     if resource.short_names:
         row["shortNames"] = list(resource.short_names)

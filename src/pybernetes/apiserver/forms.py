@@ -10,7 +10,7 @@ Follows: apiserver pkg/endpoints/handlers/response.go, transformObject, asTable,
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -20,6 +20,9 @@ from pybernetes.apiserver.http.negotiation import META_GROUP, Output, Shape, not
 from pybernetes.apiserver.request import Document
 from pybernetes.apiserver.resources import conversion
 from pybernetes.apiserver.scheme import Served
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.extensions.lens import Lens
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,18 @@ class ObjectForm:
         return b'{"type":"BOOKMARK","object":%b"metadata":%b}}\n' % (self.head, orjson.dumps(metadata))
 
 
+class CustomForm(ObjectForm):
+    """Whole objects of a custom resource, as its lens shows them."""
+
+    def __init__(self, served: Served, lens: "Lens") -> None:
+        super().__init__(served)
+        self._lens = lens
+        self.key = lens
+
+    def body(self, obj: CachedObject) -> bytes:
+        return self._lens.view(obj).body
+
+
 ITEMS_PER_PART = 64
 """Objects joined into one part of a list: bounds how long the loop is held."""
 
@@ -120,9 +135,11 @@ class MetadataForm:
         self.served = served
         self.version = f"{META_GROUP}/{version}"
         self.head = f'{{"kind":"PartialObjectMetadata","apiVersion":"{self.version}",'.encode()
-        self.key: Hashable = ("metadata", version)
+        self.key: Hashable = ("metadata", version, served.lens)
 
     def body(self, obj: CachedObject) -> bytes:
+        if self.served.lens is not None:
+            obj = self.served.lens.view(obj)
         return obj.derived("metadata", _metadata_body)
 
     def one(self, obj: CachedObject) -> bytes:
@@ -163,7 +180,7 @@ class TableForm:
         self.include = include or INCLUDE_METADATA
         self._printer = printer
         self._now = now
-        self._objects = ObjectForm(served)
+        self._objects = object_form(served)
         self._metadata = MetadataForm(served, version)
         self._columns_sent = False
         self.key: Hashable = self
@@ -219,6 +236,11 @@ def row_conditions(resource: Resource, document: Document) -> list[Document]:
     return [{"type": "Completed", "status": "True", "reason": phase, "message": message}]
 
 
+def object_form(served: Served) -> ObjectForm:
+    """Objects as they are, or as a lens shows them."""
+    return ObjectForm(served) if served.lens is None else CustomForm(served, served.lens)
+
+
 class Forms:
     """Makes forms; the plain ones once per resource."""
 
@@ -226,6 +248,10 @@ class Forms:
         self._printer = printer
         self._now = now
         self._objects: dict[Served, ObjectForm] = {}
+
+    def forget(self, served: Served) -> None:
+        """`served` is served no more."""
+        self._objects.pop(served, None)
 
     def of(self, served: Served, output: Output, include_object: str = "") -> Form:
         """The form an answer about objects of `served` takes.
@@ -237,7 +263,7 @@ class Forms:
             case Shape.OBJECT:
                 found = self._objects.get(served)
                 if found is None:
-                    found = self._objects[served] = ObjectForm(served)
+                    found = self._objects[served] = object_form(served)
                 return found
             case Shape.TABLE:
                 return TableForm(served, output.version, include_object, self._printer, self._now)

@@ -8,8 +8,12 @@ apiserver pkg/registry/generic/registry/store.go, key functions.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pybernetes.api.registry import Resource, built_in, preferred_versions
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.extensions.lens import Lens
 
 ROOT = "/registry/"
 
@@ -48,6 +52,8 @@ class Served:
     custom: bool = False
     selectable: Mapping[str, str] = field(default_factory=dict)
     """Of custom resources: field label → JSON path, from `selectableFields`."""
+    lens: "Lens | None" = None
+    """Of custom resources: how stored objects look in this version."""
 
     @property
     def head(self) -> bytes:
@@ -91,11 +97,12 @@ class Scheme:
             stored = preferred if preferred in versions else resource.api_version
         self._served[group, resource.version, plural] = Served(resource, storage_prefix(group, plural), stored)
 
-    def add(self, resource: Resource, storage_version: str, selectable: Mapping[str, str] | None = None) -> None:
-        """Serve a custom resource from now on."""
+    def add(self, resource: Resource, storage_version: str, lens: "Lens | None" = None) -> None:
+        """Serve a custom resource from now on, instead of what was served under its name."""
         prefix = storage_prefix(resource.group, resource.plural, custom=True)
+        selectable = resource.custom.selectable if resource.custom is not None else {}
         self._served[resource.group, resource.version, resource.plural] = Served(
-            resource, prefix, storage_version, custom=True, selectable=selectable or {}
+            resource, prefix, storage_version, custom=True, selectable=selectable, lens=lens
         )
         self.generation += 1
 

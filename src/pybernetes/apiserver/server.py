@@ -21,6 +21,7 @@ from pybernetes.apiserver.cache.watch_cache import WatchCache
 from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.context import Core
 from pybernetes.apiserver.discovery import Discovery
+from pybernetes.apiserver.extensions.owner import Owner
 from pybernetes.apiserver.forms import Forms
 from pybernetes.apiserver.health import Health
 from pybernetes.apiserver.http.protocol import HttpProtocol
@@ -37,6 +38,7 @@ from pybernetes.apiserver.scheme import ROOT, Scheme
 from pybernetes.apiserver.security import assemble
 from pybernetes.apiserver.store import ObjectStore
 from pybernetes.apiserver.watches import Watches
+from pybernetes.apiserver.webhooks.client import WebhookClient
 from pybernetes.effects import Chance, Clock, Ids, SystemClock
 from pybernetes.storage.interface import Revision, Storage
 
@@ -93,6 +95,7 @@ class ApiServer:
             security=security,
             allocator=ServiceAllocator(config.service_cidr, parts.chance, config.service_node_ports),
             kubelets=Kubelets(config.kubelet, cache),
+            webhooks=WebhookClient(cache, parts.clock, parts.chance),
         )
         self._bootstrapped = False
         self.core.metrics.gauges.update(
@@ -113,6 +116,7 @@ class ApiServer:
         if self.core.documents is None:
             self.core.documents = self.documents
         self.pipeline = Pipeline(self.core)
+        self._definitions = Owner(self.core, self.client())
         self.connections: set[HttpProtocol] = set()
         self._listener: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -141,10 +145,12 @@ class ApiServer:
         self.core.security.authorizer.follow()
         self.core.allocator.follow(self.core.cache)
         self._ledger.follow()
+        self._definitions.follow()
         for name, task in (
             ("apiserver/watches", self.core.watches.run()),
             ("apiserver/timeouts", self.pipeline.run()),
             ("apiserver/quota-status", publish(self._ledger, self.core.cache, self.client(), self.core.clock)),
+            ("apiserver/definitions", self._definitions.run()),
             ("apiserver/compaction", self._compact()),
             ("apiserver/idle-connections", self._close_idle()),
         ):
@@ -211,6 +217,7 @@ class ApiServer:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._tasks.clear()
+        self.core.webhooks.close()
         if self._listener is not None:
             await self._listener.wait_closed()
             self._listener = None

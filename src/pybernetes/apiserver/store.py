@@ -93,7 +93,10 @@ class ObjectStore:
         return found
 
     def document(self, served: Served, obj: CachedObject) -> Document:
-        """The object as a document of the caller's own, in the version of `served`."""
+        """The object as a document of the caller's own, in the version of `served`; a lens has been prepared."""
+        if served.lens is not None:
+            resource = served.resource
+            return {"apiVersion": resource.api_version, "kind": resource.kind, **served.lens.view(obj).decode()}
         found = {"apiVersion": "", "kind": "", **obj.decode()}
         return conversion.convert(found, obj.api_version or served.storage_version, served.resource)
 
@@ -105,7 +108,7 @@ class ObjectStore:
                 owner = self.scheme.by_kind(served.storage_version, served.resource.kind)
                 assert owner is not None
                 document = conversion.convert(dict(document), served.resource.api_version, owner.resource)
-            elif stored is not None:
+            elif stored is not None and not served.custom:
                 document = {**document, "apiVersion": served.storage_version}
         value = encode(document)
         if len(value) > TOO_LARGE_BYTES:
@@ -120,6 +123,8 @@ class ObjectStore:
         """
         name = document["metadata"]["name"]
         key = served.prefix + relative_key(namespace, name)
+        if served.lens is not None:
+            document = await served.lens.to_storage(document)
         value = self._encode(served, document)
         self.cache.expect(key, value, document)
         try:
@@ -139,6 +144,8 @@ class ObjectStore:
             ChangedMeanwhile.
         """
         key = served.prefix + current.key
+        if served.lens is not None:
+            document = await served.lens.to_storage(document)
         value = self._encode(served, document)
         if self._same(value, current):
             return current
@@ -176,7 +183,10 @@ class ObjectStore:
         except KeyNotFound:
             raise ChangedMeanwhile(None) from None
         await self.cache.wait_for(revision)
-        return current.at(revision)
+        deleted = current.at(revision)
+        if served.lens is not None:
+            await served.lens.prepare((deleted,))
+        return deleted
 
     async def _written(
         self, served: Served, key: str, value: bytes, revision: Revision, create_revision: int
@@ -184,9 +194,11 @@ class ObjectStore:
         await self.cache.wait_for(revision)
         relative = key[len(served.prefix) :]
         found = self.cache_of(served).objects.get(relative)
-        if found is not None and found.revision == revision:
-            return found
-        return CachedObject(relative, body_of(value, revision), revision, create_revision, api_version_of(value))
+        if found is None or found.revision != revision:
+            found = CachedObject(relative, body_of(value, revision), revision, create_revision, api_version_of(value))
+        if served.lens is not None:
+            await served.lens.prepare((found,))
+        return found
 
     def _from_entry(self, served: Served, entry: Entry) -> CachedObject:
         return from_entry(served.prefix, entry)

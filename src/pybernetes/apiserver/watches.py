@@ -62,6 +62,12 @@ class Watches:
             for watcher in [*hub.watchers(), *hub.laggards()]:
                 watcher.end()
 
+    def end(self, prefix: str) -> None:
+        """End the watches of one resource: what it looks like has changed, and clients start anew."""
+        hub = self._hubs.get(prefix)
+        for watcher in [*hub.watchers(), *hub.laggards()] if hub is not None else ():
+            watcher.end()
+
     def counts(self) -> dict[str, int]:
         """Open watches per prefix."""
         return {prefix: len(hub) for prefix, hub in self._hubs.items()}

@@ -14,6 +14,7 @@ from pybernetes.api.validation import (
     access,
     batch,
     config,
+    definitions,
     extensions,
     metadata,
     networking,
@@ -86,7 +87,7 @@ _KINDS: Final[Mapping[tuple[str, str], tuple[Create, Update]]] = {
     (_ADMISSION, "MutatingAdmissionPolicyBinding"): (extensions.policy_binding, extensions.policy_binding_update),
     (_FLOW, "FlowSchema"): (extensions.flow_schema, extensions.flow_schema_update),
     (_FLOW, "PriorityLevelConfiguration"): (extensions.priority_level, extensions.priority_level_update),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): (extensions.definition, extensions.definition_update),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): (definitions.definition, definitions.definition_update),
     ("apiregistration.k8s.io", "APIService"): (extensions.api_service, extensions.api_service_update),
 }
 """What checks a kind: at creation, and through the main door of an update."""
@@ -106,6 +107,7 @@ _DOORS: Final[Mapping[tuple[str, str, str], Update]] = {
     ("policy", "PodDisruptionBudget", "status"): policy.disruption_budget_status,
     ("certificates.k8s.io", "CertificateSigningRequest", "status"): access.signing_request_update,
     ("certificates.k8s.io", "CertificateSigningRequest", "approval"): access.signing_request_update,
+    ("apiextensions.k8s.io", "CustomResourceDefinition", "status"): definitions.definition_status,
 }
 """What checks the other doors; a door that is not listed checks metadata only."""
 
@@ -117,6 +119,8 @@ def validate_create(resource: Resource, document: Json) -> list[FieldError]:
     checks = _KINDS.get((resource.group, resource.kind))
     if checks is not None:
         checks[0](errors, document)
+    elif resource.custom is not None:
+        errors += resource.custom.created(document)
     return errors
 
 
@@ -131,6 +135,11 @@ def validate_update(resource: Resource, subresource: str, new: Json, old: Json) 
         checks = _KINDS.get((resource.group, resource.kind))
         if checks is not None:
             checks[1](errors, new, old)
+        elif resource.custom is not None:
+            errors += resource.custom.updated(new, old)
+        return errors
+    if resource.custom is not None:
+        errors += resource.custom.status_updated(new, old)
         return errors
     door = _DOORS.get((resource.group, resource.kind, subresource))
     if door is not None:

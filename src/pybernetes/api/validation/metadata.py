@@ -73,7 +73,12 @@ def create(errors: Errors, resource: Resource, metadata: Json) -> None:
             add_invalid(errors, "metadata.namespace", namespace, names.dns_label(namespace))
     elif namespace:
         errors.append(fe.forbidden_value("metadata.namespace", "not allowed on this type"))
-    _contents(errors, metadata, custom=not resource.type_alias)
+    _contents(errors, metadata, custom=_any_finalizer(resource))
+
+
+def _any_finalizer(resource: Resource) -> bool:
+    """Custom resources and their definitions may have any finalizer; others need a domain and a path."""
+    return not resource.type_alias or resource.group == "apiextensions.k8s.io"
 
 
 def _contents(errors: Errors, metadata: Json, *, custom: bool = False) -> None:
@@ -154,7 +159,7 @@ def update(errors: Errors, resource: Resource, new: Json, old: Json) -> None:
         errors.append(fe.invalid_value("metadata.deletionGracePeriodSeconds", shorter[0], common.IMMUTABLE))
     if new.get("generation", 0) < old.get("generation", 0):
         errors.append(fe.invalid_value("metadata.generation", new.get("generation", 0), "must not be decremented"))
-    _contents(errors, new, custom=not resource.type_alias)
+    _contents(errors, new, custom=_any_finalizer(resource))
     if "deletionTimestamp" in old:
         added = [f for f in new.get("finalizers") or () if f not in (old.get("finalizers") or ())]
         if added:

@@ -108,6 +108,8 @@ class Hub:
         self._triggered: dict[tuple[str, str], dict[Channel, None]] = {}
         self._untriggered: dict[Channel, None] = {}
         self._laggards: dict[Watcher, None] = {}
+        self._followers: dict[Watcher, asyncio.Event] = {}
+        """Watchers that read the ring themselves, because their events must be converted first."""
         self._passing = False
         cache.on_events = self.schedule
 
@@ -117,7 +119,8 @@ class Hub:
         return not self._passing and self.sequence == self.cache.end_sequence
 
     def __len__(self) -> int:
-        return sum(len(channel.watchers) for channel in self._channels.values()) + len(self._laggards)
+        in_step = sum(len(channel.watchers) for channel in self._channels.values())
+        return in_step + len(self._laggards) + len(self._followers)
 
     def watchers(self) -> Iterator[Watcher]:
         """Watchers in step."""
@@ -126,7 +129,15 @@ class Hub:
 
     def laggards(self) -> Iterator[Watcher]:
         """Watchers on their own."""
-        return iter(list(self._laggards))
+        return iter([*self._laggards, *self._followers])
+
+    def follow(self, watcher: Watcher) -> asyncio.Event:
+        """What is set whenever there are more events, until `unfollow`."""
+        woken = self._followers[watcher] = asyncio.Event()
+        return woken
+
+    def unfollow(self, watcher: Watcher) -> None:
+        self._followers.pop(watcher, None)
 
     # ── membership ──
 
@@ -180,6 +191,9 @@ class Hub:
 
     def schedule(self) -> None:
         """Start a pass soon, unless one is under way; that one looks for more work at its end."""
+        if self._followers:
+            for woken in self._followers.values():
+                woken.set()
         if not self._passing and self._channels:
             self._passing = True
             asyncio.get_running_loop().call_soon(self._begin_pass)

@@ -109,7 +109,7 @@ class CachedObject:
         self._document: Document | None = None
         self._labels: Labels | None = None
         self._fields: dict[str, str] | None = None
-        self._derived: dict[Any, bytes] | None = None
+        self._derived: dict[Any, Any] | None = None
 
     @property
     def namespace(self) -> str:
@@ -167,10 +167,27 @@ class CachedObject:
         """Bytes in another form (metadata only, another version), made by `make(self)` once."""
         if self._derived is None:
             self._derived = {}
-        found = self._derived.get(form)
+        found: bytes | None = self._derived.get(form)
         if found is None:
             found = self._derived[form] = make(self)
         return found
+
+    def seen(self, lens: Hashable, make: "Callable[[CachedObject], CachedObject | None]") -> "CachedObject | None":
+        """The object as a lens shows it, made once; None means as it is (no circle that only a collector could cut)."""
+        if self._derived is None:
+            self._derived = {}
+        if lens not in self._derived:
+            self._derived[lens] = make(self)
+        found: CachedObject | None = self._derived[lens]
+        return found
+
+    def has_seen(self, lens: Hashable) -> bool:
+        return self._derived is not None and lens in self._derived
+
+    def forget(self) -> None:
+        """Drop what was derived: the definitions it rests on have changed."""
+        self._derived = None
+        self._fields = None
 
 
 class Event:

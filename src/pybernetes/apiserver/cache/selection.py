@@ -1,6 +1,7 @@
 """Which objects a list or a watch is about: a namespace, a label selector, a field selector."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from pybernetes.api import field_selectors
 from pybernetes.api.field_selectors import FieldSelector
@@ -12,11 +13,18 @@ TRIGGER_FIELDS = ("metadata.name", "spec.nodeName")
 """Fields whose exact value narrows a watch so much that an index over the watchers pays: one watch per node."""
 
 
+class View(Protocol):
+    """Custom resources are selected by what they look like in the version asked for."""
+
+    def view(self, obj: CachedObject) -> CachedObject: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     namespace: str = ""
     label_selector: Selector = labels.EVERYTHING
     field_selector: FieldSelector = field_selectors.EVERYTHING
+    lens: View | None = None
 
     @property
     def everything(self) -> bool:
@@ -36,6 +44,8 @@ class Selection:
         """The object is selected; its namespace, too."""
         if self.namespace and not obj.key.startswith(self.namespace + "/"):
             return False
+        if self.lens is not None and not self.everything:
+            obj = self.lens.view(obj)
         if not self.label_selector.everything and not self.label_selector.matches(obj.labels):
             return False
         return self.field_selector.everything or self.field_selector.matches_values(obj.field)

@@ -14,6 +14,7 @@ from pybernetes.apiserver.request import AdmissionRequest, Document
 from pybernetes.machinery import errors
 from pybernetes.machinery.errors import AlreadyExists
 
+TERMINATING = "create not allowed while custom resource definition is terminating"
 EVENTS = frozenset({("", "Event"), ("events.k8s.io", "Event")})
 
 
@@ -45,6 +46,8 @@ async def create_document(
     resource = context.resource.resource
     metadata = document["metadata"]
     writes.fit_namespace(context, document, resource)
+    if resource.custom is not None and resource.custom.terminating:
+        raise errors.forbidden(resource.plural, resource.group, metadata.get("name", ""), TERMINATING)
     if metadata.get("resourceVersion"):
         raise errors.BadRequest("resourceVersion should not be set on objects to be created")
     writes.apply_defaults(resource, document)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pybernetes.api import decoding, strategy
+from pybernetes.api import decoding, definitions, strategy
 from pybernetes.api.registry import Resource
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
@@ -133,6 +133,8 @@ def decide(resource: Resource, old: Document, options: DeleteOptions, now: datet
     A pod with 30 s of grace that is scheduled and alive stays until the kubelet deletes it with grace 0; asking again
     with a shorter period shortens the wait, a longer one changes nothing.
     """
+    if resource.kind == definitions.KIND and not old["metadata"].get("deletionTimestamp"):
+        old = definitions.marked_for_deletion(old, now)
     metadata = dict(old["metadata"])
     document = {**old, "metadata": metadata}
     finalizers = _finalizers(resource, metadata.get("finalizers") or [], options)
@@ -257,6 +259,8 @@ async def delete_object(context: Context, current: CachedObject, options: Delete
     core, served = context.core, context.resource
     resource = served.resource
     for _ in range(MAX_ATTEMPTS):
+        if served.lens is not None:
+            await served.lens.prepare((current,))
         old = core.store.document(served, current)
         _check_preconditions(resource, current, old, options)
         request = writes.admission_request(context, "DELETE", None, old, name=current.name, dry_run=options.dry_run)

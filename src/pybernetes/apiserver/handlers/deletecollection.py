@@ -25,7 +25,10 @@ async def deletecollection(context: Context) -> Answer:
     selection = selection_of(context)
     await core.store.catch_up()
     revision = core.cache.revision
-    chosen = [obj for obj in core.cache.resource(served.prefix).select(selection.namespace) if selection.matches(obj)]
+    present = core.cache.resource(served.prefix).select(selection.namespace)
+    if served.lens is not None:
+        await served.lens.prepare(present)
+    chosen = [obj for obj in present if selection.matches(obj)]
     deleted = []
     for obj in chosen:
         try:

@@ -26,14 +26,19 @@ def get(context: Context) -> Answer | Awaitable[Answer]:
     if context.request.query_text:
         version = parse_resource_version(context.query("resourceVersion"))
         check_not_future(version, core.store.storage.revision)
-    if not core.store.is_current:
+    lens = context.resource.lens
+    if not core.store.is_current or (lens is not None and lens.waits):
         return _get_later(context)
     return object_answer(context, _read(context), output=output)
 
 
 async def _get_later(context: Context) -> Answer:
     await context.core.store.catch_up()
-    return object_answer(context, _read(context))
+    found = _read(context)
+    lens = context.resource.lens
+    if lens is not None:
+        await lens.prepare((found,))
+    return object_answer(context, found)
 
 
 def _read(context: Context) -> CachedObject:

@@ -58,7 +58,8 @@ def list_(context: Context) -> Answer | Awaitable[Answer]:
     read_at = list_version(context.query("resourceVersion"), context.query("resourceVersionMatch"), limit, token)
     check_not_future(max(read_at.at_least, read_at.exact or 0), core.store.storage.revision)
     selection = selection_of(context)
-    if not core.store.is_current:
+    lens = context.resource.lens
+    if not core.store.is_current or (lens is not None and lens.waits and _unprepared(context)):
         return _list_later(context)
     if token:
         return _continue(context, selection, limit, token)
@@ -68,8 +69,19 @@ def list_(context: Context) -> Answer | Awaitable[Answer]:
     return _list_cached(context, selection, limit, revision, "")
 
 
+def _unprepared(context: Context) -> list[CachedObject]:
+    """Custom resources in the namespace that a webhook must convert before they can be shown or selected."""
+    lens, served = context.resource.lens, context.resource
+    if lens is None:
+        return []
+    namespace = context.info.namespace if served.resource.namespaced else ""
+    return [obj for obj in context.core.cache.resource(served.prefix).select(namespace) if not lens.is_ready(obj)]
+
+
 async def _list_later(context: Context) -> Answer:
     await context.core.store.catch_up()
+    if context.resource.lens is not None:
+        await context.resource.lens.prepare(_unprepared(context))
     answer = list_(context)
     return answer if not isinstance(answer, Awaitable) else await answer
 
@@ -186,7 +198,10 @@ async def _history_page(
     page = await context.core.store.storage.range(
         prefix, start=served.prefix + start if start else "", limit=limit, revision=Revision(revision)
     )
-    return [from_entry(served.prefix, entry) for entry in page.entries], page.more, page.remaining
+    objects = [from_entry(served.prefix, entry) for entry in page.entries]
+    if served.lens is not None:
+        await served.lens.prepare(objects)
+    return objects, page.more, page.remaining
 
 
 def _answer(

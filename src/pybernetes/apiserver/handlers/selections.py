@@ -44,12 +44,12 @@ def selection_for(served: Served, namespace: str, label_text: str, field_text: s
         BadRequest.
     """
     if not label_text and not field_text:
-        return Selection(namespace)
+        return Selection(namespace, lens=served.lens)
     try:
         label_selector = labels.parse(label_text)
     except labels.SelectorError as error:
         raise BadRequest(f"unable to parse label selector: {error}") from None
-    return Selection(namespace, label_selector, parse_fields(served, field_text))
+    return Selection(namespace, label_selector, parse_fields(served, field_text), served.lens)
 
 
 def parse_fields(served: Served, text: str) -> FieldSelector:

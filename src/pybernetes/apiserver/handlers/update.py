@@ -103,6 +103,8 @@ async def change(
     current = core.store.read(served, namespace, info.name)
     for _ in range(attempts):
         attempt = _Attempt(current)
+        if served.lens is not None:
+            await served.lens.prepare((current,))
         try:
             return await _try(context, attempt, transform, options, owned=owned)
         except ChangedMeanwhile as changed:

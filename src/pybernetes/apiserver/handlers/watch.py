@@ -7,14 +7,18 @@
 Follows: apiserver pkg/endpoints/handlers/watch.go, ServeWatch; pkg/storage/cacher/cacher.go, Watch.
 """
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import Any
 
 import orjson
 
-from pybernetes.apiserver.cache.hub import EVENTS_PER_PASS, Watcher, encode, expired_chunk
+from pybernetes.apiserver.cache.hub import EVENTS_PER_PASS, Hub, Watcher, encode, expired_chunk, shown
+from pybernetes.apiserver.cache.objects import Event
 from pybernetes.apiserver.cache.resource_cache import ResourceCache
 from pybernetes.apiserver.cache.selection import Selection
 from pybernetes.apiserver.context import Context
+from pybernetes.apiserver.extensions.lens import Lens
 from pybernetes.apiserver.forms import Form
 from pybernetes.apiserver.handlers.selections import selection_of
 from pybernetes.apiserver.handlers.versions import check_not_future, check_watch, parse_resource_version
@@ -113,11 +117,14 @@ class _Session:
                 stream.write(too_old(replay_after, cache.replayable_after))
                 return
             start = found
+        hub = core.watches.hub(cache)
+        if self._served.lens is not None and self._served.lens.waits:
+            await self._follow(hub, watcher, cache, start)
+            return
         sequence = await self._catch_up(stream, cache, start)
         if sequence is None:
             stream.write(expired_chunk())
             return
-        hub = core.watches.hub(cache)
         hub.join(watcher, self._selection, sequence)
         try:
             last = await watcher.done
@@ -132,6 +139,8 @@ class _Session:
         revision = self._core.cache.revision
         selection, form = self._selection, self._form
         objects = cache.select(selection.namespace)
+        if self._served.lens is not None:
+            await self._served.lens.prepare(objects)
         if not selection.everything:
             objects = [obj for obj in objects if selection.matches(obj)]
         for start in range(0, len(objects), OBJECTS_PER_SLICE):
@@ -159,6 +168,52 @@ class _Session:
                 await stream.drain()
             sequence = end
         return sequence
+
+    async def _follow(self, hub: Hub, watcher: Watcher, cache: ResourceCache, sequence: int) -> None:
+        """Write every event from `sequence` on, converted by the webhook of the definition, until the watch ends."""
+        lens = self._served.lens
+        assert lens is not None
+        woken = hub.follow(watcher)
+        try:
+            while not watcher.done.done():
+                woken.clear()
+                events = cache.events_from(sequence, min(cache.end_sequence, sequence + EVENTS_PER_PASS))
+                if events is None:
+                    watcher.end(expired_chunk())
+                elif events:
+                    chosen = await self._converted(lens, events)
+                    if chosen:
+                        watcher.stream.write(Chunk(b"".join(chosen)))
+                        await watcher.stream.drain()
+                    sequence += len(events)
+                else:
+                    await first_of(woken.wait(), watcher.done)
+            last = await watcher.done
+            if last is not None:
+                watcher.stream.write(last)
+        finally:
+            hub.unfollow(watcher)
+
+    async def _converted(self, lens: Lens, events: Sequence[Event]) -> list[bytes]:
+        objects = [obj for event in events for obj in (event.previous, event.object) if obj is not None]
+        await lens.prepare(objects)
+        lines = []
+        for event in events:
+            event_type = self._selection.event_type(event)
+            if event_type:
+                obj = shown(event, event_type)
+                await lens.prepare((obj,))
+                lines.append(self._form.event(event_type, obj))
+        return lines
+
+
+async def first_of(waking: Coroutine[Any, Any, Any], done: asyncio.Future[Any]) -> None:
+    """Return when either is over; neither result is taken."""
+    task = asyncio.create_task(waking, name="apiserver/watch-wakes")
+    try:
+        await asyncio.wait((task, done), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        task.cancel()
 
 
 def too_old(asked: int, oldest: int) -> Chunk:

@@ -97,6 +97,8 @@ def apply_defaults(resource: Resource, document: Document) -> None:
     """Fill in what the manifest leaves open, in place."""
     if resource.type_alias:
         defaults.apply(document, resource)
+    elif resource.custom is not None:
+        resource.custom.default(document)
 
 
 def own(context: Context, new: Document, old: Document | None, options: WriteOptions) -> None:

@@ -242,7 +242,8 @@ def undeclared(value: Any, plan: Plan, path: str = "") -> list[str]:
             for key, item in value.items():
                 known = plan.fields.get(key)
                 if known is None:
-                    found.append(f"{path}.{key}")
+                    if not plan.allows_unknown:
+                        found.append(f"{path}.{key}")
                 else:
                     found += undeclared(item, known.plan, f"{path}.{key}")
             return found

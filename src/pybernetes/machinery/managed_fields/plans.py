@@ -46,6 +46,13 @@ class FieldPlan:
         struct = field.type.shape is Shape.STRUCT and not field.pointer
         self.always_written = struct or (not field.omit_empty and (container or field.pointer))
 
+    @classmethod
+    def of(cls, name: str, plan: "Plan", *, always_written: bool = False) -> "FieldPlan":
+        """A field that no Go struct describes: of a custom resource."""
+        found = cls.__new__(cls)
+        found.step, found.plan, found.always_written = f"f:{name}", plan, always_written
+        return found
+
 
 Owned = Callable[[Any], Json]
 
@@ -53,7 +60,7 @@ Owned = Callable[[Any], Json]
 class Plan:
     """How the value at one place is owned. `fields` is made on first use: types refer to themselves."""
 
-    __slots__ = ("_fields", "_type", "element", "keys", "kind", "owned")
+    __slots__ = ("_fields", "_type", "allows_unknown", "element", "keys", "kind", "owned")
 
     owned: "Owned"
     """The node of a value that was not there before: itself and all below it in the set."""
@@ -70,7 +77,17 @@ class Plan:
         self.keys = keys
         self._type = type_
         self._fields: Mapping[str, FieldPlan] | None = None
+        self.allows_unknown = False
+        """Of a struct: fields it does not name are fields, too."""
         self.owned = _OWNED[kind](self)
+
+    @classmethod
+    def of_fields(cls, fields: Mapping[str, FieldPlan], *, allows_unknown: bool = False) -> "Plan":
+        """A struct with these fields."""
+        found = cls(Kind.STRUCT)
+        found._fields = fields
+        found.allows_unknown = allows_unknown
+        return found
 
     @property
     def fields(self) -> Mapping[str, FieldPlan]:
