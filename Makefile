@@ -1,4 +1,4 @@
-.PHONY: up down test check fix gen bench lock fuzz chaos
+.PHONY: up down test check fix gen bench lock fuzz fuzz-api chaos
 SHARED ?= ../shared
 
 up:
@@ -35,6 +35,10 @@ bench:
 fuzz:
 	@scripts/bootstrap dev
 	@HYPOTHESIS_PROFILE=fuzz .venv/bin/pytest -q tests/unit $(ARGS)
+
+fuzz-api:
+	@scripts/bootstrap dev
+	@PYTHONPATH=src .venv/bin/python tools/fuzz_api.py $(ARGS)
 
 chaos:
 	@scripts/bootstrap dev

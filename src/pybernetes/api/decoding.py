@@ -6,18 +6,18 @@ Follows: apiserver pkg/endpoints/handlers/create.go, rest.go (transformDecodeErr
 apimachinery pkg/runtime/serializer/json/json.go; sigs.k8s.io/json and sigs.k8s.io/yaml for duplicates.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from json import JSONDecoder
 from typing import Any, Final
 
 import orjson
-import yaml
 
 from pybernetes.api import normalize, protobuf, schema
+from pybernetes.api.body_limits import ParseError, check_depth, may_be_deep
 from pybernetes.api.registry import GroupVersion, Resource
 from pybernetes.api.structural.metadata import WrongMetadata
+from pybernetes.api.yaml_reading import parse_yaml
 from pybernetes.machinery import field_errors
 from pybernetes.machinery.errors import BadRequest, UnsupportedMediaType
 
@@ -42,10 +42,6 @@ class Decoded:
 
     document: Json
     warnings: Sequence[str] = field(default=())
-
-
-class ParseError(ValueError):
-    """The bytes are no JSON or YAML; the message is upstream's."""
 
 
 def media_type(content_type: str) -> str:
@@ -219,13 +215,18 @@ def parse_json(data: bytes) -> Any:
     Raises:
         ParseError: with Go's words as far as they can be told.
     """
+    prefix = "couldn't get version/kind; json parse error: "
     try:
-        return orjson.loads(data)
+        document = orjson.loads(data)
+        if may_be_deep(data):
+            check_depth(document)
     except orjson.JSONDecodeError as error:
-        prefix = "couldn't get version/kind; json parse error: "
         if not data.strip() or error.pos >= len(error.doc):
             raise ParseError(prefix + "unexpected end of JSON input") from None
         raise ParseError(f"{prefix}invalid character '{error.doc[error.pos]}' ({error.msg})") from None
+    except ParseError as error:
+        raise ParseError(prefix + str(error)) from None
+    return document
 
 
 def duplicate_fields(data: bytes, document: Any) -> list[str]:
@@ -236,7 +237,7 @@ def duplicate_fields(data: bytes, document: Any) -> list[str]:
     """
     if data.count(b'":') == orjson.dumps(document).count(b'":'):
         return []
-    pairs = JSONDecoder(object_pairs_hook=_Pairs).decode(data.decode())
+    pairs = JSONDecoder(object_pairs_hook=_Pairs, parse_int=str).decode(data.decode())
     found: list[str] = []
     _collect_duplicates(pairs, "", found)
     return found
@@ -258,68 +259,3 @@ def _collect_duplicates(value: Any, path: str, found: list[str]) -> None:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             _collect_duplicates(item, f"{path}[{index}]", found)
-
-
-class _Loader(yaml.CSafeLoader):
-    """YAML as Go reads it: times stay text, base-60 numbers are none, and keys that stand twice are told."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as the base declares it
-    duplicates: list[str]
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool",
-    re.compile(r"^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$"),
-    list("yYnNtTfFoO"),
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int",
-    re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$"),
-    list("-+0123456789"),
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$"),
-    list("-+0123456789."),
-)
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^(?:<<)$"), ["<"])
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> Json:
-    loader.flatten_mapping(node)
-    result: Json = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        text = _key_text(key)
-        if text in result:
-            loader.duplicates.append(f'line {key_node.start_mark.line + 1}: key "{text}" already set in map')
-        result[text] = loader.construct_object(value_node, deep=True)
-    return result
-
-
-def _key_text(key: Any) -> str:
-    if isinstance(key, bool):
-        return "true" if key else "false"
-    if isinstance(key, list | dict):
-        raise yaml.YAMLError("error converting YAML to JSON: invalid map key")
-    return "null" if key is None else str(key)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-
-
-def parse_yaml(data: bytes) -> tuple[Any, list[str]]:
-    """A YAML document as plain JSON values, and a text for each key that stands twice in one mapping.
-
-    Raises:
-        ParseError: it is no YAML.
-    """
-    loader = _Loader(data)
-    loader.duplicates = []
-    try:
-        return loader.get_single_data(), loader.duplicates
-    except yaml.YAMLError as error:
-        raise ParseError(f"error converting YAML to JSON: yaml: {' '.join(str(error).split())}") from None
-    finally:
-        loader.dispose()

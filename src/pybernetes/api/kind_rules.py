@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pybernetes.api import definitions, pod_qos, service_rules
+from pybernetes.machinery.numbers import NotANumber, parse_int
 
 Json = dict[str, Any]
 
@@ -154,7 +155,10 @@ ON_CREATE: Final[Mapping[tuple[str, str], Callable[[Json], None]]] = {
 
 
 def _update_daemon_set(new: Json, old: Json) -> None:
-    count = int((old["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION) or 1)
+    try:
+        count = parse_int((old["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION) or "1")
+    except NotANumber:
+        count = 0  # the user's own text in the annotation's place
     if (new.get("spec") or {}).get("template") != (old.get("spec") or {}).get("template"):
         count += 1
     new["metadata"]["annotations"] = {**(new["metadata"].get("annotations") or {}), TEMPLATE_GENERATION: str(count)}
@@ -279,7 +283,12 @@ def _approval(new: Json, old: Json) -> Json:
     """Only approval, denial and failure conditions; the certificate belongs to the signer."""
     old_status = old.get("status") or {}
     conditions = (new.get("status") or {}).get("conditions") or []
-    return {**new, "spec": old.get("spec", {}), "status": {**old_status, "conditions": conditions}}
+    status = {**old_status, "conditions": conditions}
+    return {**new, "spec": old.get("spec", {}), "status": status if conditions else _without(old_status, "conditions")}
+
+
+def _without(document: Json, key: str) -> Json:
+    return {name: value for name, value in document.items() if name != key}
 
 
 SUBRESOURCES: Final[Mapping[tuple[str, str, str], Callable[[Json, Json], Json]]] = {

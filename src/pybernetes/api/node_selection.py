@@ -6,6 +6,7 @@ Follows: component-helpers scheduling/corev1/nodeaffinity; api core/v1 toleratio
 from collections.abc import Iterable, Mapping, Sequence
 
 from pybernetes.api import core_v1
+from pybernetes.machinery.numbers import NotANumber, parse_int
 
 NO_SCHEDULE, PREFER_NO_SCHEDULE, NO_EXECUTE = "NoSchedule", "PreferNoSchedule", "NoExecute"
 
@@ -29,8 +30,8 @@ def tolerates(toleration: core_v1.Toleration, taint: core_v1.Taint) -> bool:
 
 def _compares(toleration: core_v1.Toleration, taint: core_v1.Taint) -> bool:
     try:
-        asked, present = int(toleration.value), int(taint.value)
-    except ValueError:
+        asked, present = parse_int(toleration.value), parse_int(taint.value)
+    except NotANumber:
         return False
     return present < asked if toleration.operator == "Lt" else present > asked
 
@@ -60,8 +61,8 @@ def requirement_matches(requirement: core_v1.NodeSelectorRequirement, labels: Ma
             return present is None
         case "Gt" | "Lt":
             try:
-                number, bound = int(present or ""), int(requirement.values[0])
-            except (ValueError, IndexError):
+                number, bound = parse_int(present or ""), parse_int(requirement.values[0])
+            except (NotANumber, IndexError):
                 return False
             return number > bound if requirement.operator == "Gt" else number < bound
         case _:

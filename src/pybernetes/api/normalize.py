@@ -316,12 +316,13 @@ def _map(type_: Type) -> Convert:
         def convert_texts(value: Any, _dropped: list[str]) -> Any:
             if type(value) is not dict:
                 raise TypeMismatch(_json_word(value), name)
+            nulls = False
             for item in value.values():
                 if type(item) is not str:
-                    if item is None:
-                        return {key: "" if i is None else i for key, i in value.items()}
-                    raise TypeMismatch(_json_word(item), element_name)
-            return value
+                    if item is not None:
+                        raise TypeMismatch(_json_word(item), element_name)
+                    nulls = True
+            return {key: "" if i is None else i for key, i in value.items()} if nulls else value
 
         return convert_texts
     convert_item = _resource_amount if element.shape is Shape.QUANTITY else _compile_lazily(element)

@@ -19,6 +19,7 @@ from typing import Any, Final
 import orjson
 
 from pybernetes.api import schema
+from pybernetes.api.body_limits import check_depth, may_be_deep
 from pybernetes.api.registry import load_data
 
 Json = dict[str, Any]
@@ -342,7 +343,14 @@ def decode(data: bytes, *, api_version: str = "", kind: str = "") -> Json:
         raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"')
     try:
         document = _decoder(alias)(raw, 0, len(raw))
-    except (IndexError, UnicodeDecodeError, struct.error, orjson.JSONDecodeError, OverflowError) as error:
+        if may_be_deep(data) or kind == "CustomResourceDefinition":  # the one type that contains itself
+            check_depth(document)
+    except RecursionError:
+        raise ProtobufError("exceeded max depth") from None
+    except ProtobufError:
+        raise
+    except (IndexError, ValueError, TypeError, AttributeError, OverflowError, OSError, struct.error) as error:
+        # Texts, JSON and times within, or a number where a small message has bytes.
         raise ProtobufError(f"unexpected EOF ({error})") from None
     return {"apiVersion": api_version, "kind": kind, **document}
 

@@ -10,7 +10,7 @@ Follows: apiserver pkg/endpoints/request/requestinfo.go, RequestInfoFactory.NewR
 
 import functools
 
-from pybernetes.apiserver.http.message import Query, parse_query
+from pybernetes.apiserver.http.message import REMEMBERED_CHARACTERS, Query, parse_query
 from pybernetes.apiserver.request import RequestInfo
 
 NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
@@ -26,9 +26,14 @@ def is_true(text: str) -> bool:
     return text.lower() not in {"false", "0"}
 
 
-@functools.lru_cache(maxsize=_CACHED_ROUTES)
 def route(method: str, path: str, query_text: str = "") -> RequestInfo:
     """What the request asks for. Never fails: what is no resource path is a non-resource request."""
+    if len(path) + len(query_text) > REMEMBERED_CHARACTERS:
+        return _route(method, path, query_text)
+    return _remembered_route(method, path, query_text)
+
+
+def _route(method: str, path: str, query_text: str) -> RequestInfo:
     parts = [part for part in path.split("/") if part]
     plain = RequestInfo(verb=method.lower(), path=path, path_parts=tuple(parts))
     if len(parts) < 3 or parts[0] not in {"api", "apis"}:
@@ -72,6 +77,9 @@ def route(method: str, path: str, query_text: str = "") -> RequestInfo:
         path_parts=tuple(rest[3:]),
         field_selector=query.get("fieldSelector", "") if verb in _SELECTING else "",
     )
+
+
+_remembered_route = functools.lru_cache(maxsize=_CACHED_ROUTES)(_route)
 
 
 def _collection_verb(verb: str, name: str, query: Query) -> tuple[str, str]:

@@ -10,6 +10,8 @@ import logging
 
 import orjson
 
+from pybernetes.api import normalize
+from pybernetes.api.registry import Resource
 from pybernetes.apiserver.cache.objects import CachedObject, api_version_of, body_of
 from pybernetes.apiserver.cache.resource_cache import ResourceCache
 from pybernetes.apiserver.cache.watch_cache import WatchCache
@@ -48,6 +50,20 @@ def encode(document: Document) -> bytes:
         if key not in ordered:
             ordered[key] = value
     return orjson.dumps(ordered)
+
+
+def _converted(document: Document, source: Resource, target: Resource) -> Document:
+    """The document in the version it is stored in.
+
+    Raises:
+        BadRequest: what the older version keeps in annotations does not fit.
+    """
+    try:
+        found = conversion.convert(dict(document), source.api_version, target)
+        return normalize.normalize(found, target.type_alias)
+    except (orjson.JSONDecodeError, normalize.TypeMismatch) as error:
+        text = f'{source.kind} in version "{source.version}" cannot be handled as a {source.kind}: {error}'
+        raise errors.BadRequest(text) from None
 
 
 class ChangedMeanwhile(Exception):
@@ -107,7 +123,7 @@ class ObjectStore:
             if served.needs_conversion:
                 owner = self.scheme.by_kind(served.storage_version, served.resource.kind)
                 assert owner is not None
-                document = conversion.convert(dict(document), served.resource.api_version, owner.resource)
+                document = _converted(document, served.resource, owner.resource)
             elif stored is not None and not served.custom:
                 document = {**document, "apiVersion": served.storage_version}
         value = encode(document)

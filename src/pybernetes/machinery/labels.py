@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from pybernetes.machinery import names
 from pybernetes.machinery.field_errors import quote
+from pybernetes.machinery.numbers import NotANumber, parse_int
 
 Labels = Mapping[str, str]
 
@@ -26,6 +27,8 @@ LESS: Final = "lt"
 _STRUCTURED = {"In": IN, "NotIn": NOT_IN, "Exists": EXISTS, "DoesNotExist": NOT_EXISTS}
 _CACHED_SELECTORS = 4096
 """Distinct selector texts remembered; arbitrary."""
+_REMEMBERED_CHARACTERS = 2048
+"""Longer texts are read anew each time, so that the cache stays small."""
 
 
 class SelectorError(ValueError):
@@ -76,8 +79,8 @@ class Requirement:
 
     def _compares(self, value: str | None) -> bool:
         try:
-            number, limit = int(value or ""), int(self.values[0])
-        except ValueError:
+            number, limit = parse_int(value or ""), parse_int(self.values[0])
+        except NotANumber:
             return False
         return number > limit if self.operator == GREATER else number < limit
 
@@ -245,7 +248,7 @@ def _check(what: str, text: str, complaints: Sequence[str]) -> None:
 def _checked(requirement: Requirement) -> Requirement:
     if requirement.operator in {GREATER, LESS}:
         try:
-            int(requirement.values[0])
+            parse_int(requirement.values[0])
         except ValueError:
             raise SelectorError(
                 f"values[0]: Invalid value: {quote(requirement.values[0])}: for 'Gt', 'Lt' operators, "
@@ -256,14 +259,20 @@ def _checked(requirement: Requirement) -> Requirement:
     return requirement
 
 
-@functools.lru_cache(maxsize=_CACHED_SELECTORS)
 def parse(text: str) -> Selector:
     """The selector a query parameter means.
 
     Raises:
         SelectorError: with upstream's text.
     """
+    return _remembered(text) if len(text) <= _REMEMBERED_CHARACTERS else _parse(text)
+
+
+def _parse(text: str) -> Selector:
     return Selector(_Parser(text).parse()) if text.strip() else EVERYTHING
+
+
+_remembered = functools.lru_cache(maxsize=_CACHED_SELECTORS)(_parse)
 
 
 def from_label_selector(selector: StructuredSelector | Mapping[str, Any] | None) -> Selector:

@@ -20,6 +20,9 @@ MAX_INT64 = 2**63 - 1
 _CACHED_TEXTS = 8192
 """Distinct texts remembered; arbitrary, far more than a cluster has."""
 
+MAX_DIGITS = 1000
+"""Arbitrary; no amount of anything has as many, and arithmetic with more takes noticeable time."""
+
 FORMAT_ERROR = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 NUMERIC_ERROR = "unable to parse numeric part of quantity"
 SUFFIX_ERROR = "unable to parse quantity's suffix"
@@ -147,6 +150,8 @@ def _parse_text(text: str) -> Quantity:
     fraction = fraction or ""
     if not whole and not fraction:
         raise QuantityError(NUMERIC_ERROR if "." in text else FORMAT_ERROR)
+    if len(whole) + len(fraction) > MAX_DIGITS:
+        raise QuantityError(NUMERIC_ERROR)
     digits, places = int(whole + fraction), len(fraction)
     if suffix in _BINARY:
         nanos = _ceil_division((digits << _BINARY[suffix]) * NANO, 10**places)
@@ -164,7 +169,8 @@ def _decimal_power(suffix: str) -> tuple[int, Format]:
     if power is not None:
         return power, Format.DECIMAL_SI
     exponent = _EXPONENT.match(suffix)
-    if exponent is None or abs(int(exponent[1])) > 1000:  # arbitrary; upstream's exponent is an int32
+    # The bound is arbitrary; upstream's exponent is an int32.
+    if exponent is None or len(exponent[1]) > 5 or abs(int(exponent[1])) > 1000:
         raise QuantityError(SUFFIX_ERROR)
     return int(exponent[1]), Format.DECIMAL_EXPONENT
 

@@ -12,11 +12,12 @@ from support.fuzzing.examples import SUBRESOURCES, example
 
 Json = dict[str, Any]
 
-NAMES = ("x0", "x1", "x2")
+NAMES = ("x0", "x0", "x1")
 """Few, so that requests meet what earlier ones left behind, and the store stays small."""
 NAMESPACES = ("default", "default", "default", "fuzz", "absent")
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "POST", "POST", "POST", "PUT", "PATCH", "PATCH", "PATCH", "DELETE")
 ODD_METHODS = ("HEAD", "OPTIONS", "TRACE", "CONNECT", "PURGE", "PROPFIND", "M-SEARCH")
+VERB_OF = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 BODY_TYPES = (
     "application/json",
     "application/json",
@@ -79,9 +80,9 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "timeout": ("1s", "0s", "x", "-1s", "1h", "99999999999999999s", "1"),
     "allowWatchBookmarks": ("true", "false", "x"),
     "sendInitialEvents": ("true", "false", "", "x"),
-    "dryRun": ("All", "", "None", "all", "x"),
-    "fieldManager": ("fuzz", "other", "", "\x07", "m" * 200, "é"),
-    "fieldValidation": ("Strict", "Warn", "Ignore", "x", ""),
+    "dryRun": ("All", "All", "All", "All", "", "None"),
+    "fieldManager": ("fuzz", "other", "fuzz", "", "\x07", "m" * 200, "é"),
+    "fieldValidation": ("Strict", "Warn", "Ignore", "Strict", "Warn", "Ignore", "x", ""),
     "force": ("true", "false", "x", ""),
     "pretty": ("true", "x", ""),
     "gracePeriodSeconds": ("0", "-1", "30", "x", "99999999999999999999", "1.5"),
@@ -99,7 +100,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "": ("", "x"),
     "%": ("%",),
 }  # fmt: skip
-OF_WRITES = ("dryRun", "fieldManager", "fieldValidation", "force", "pretty", "timeout")
+OF_WRITES = ("dryRun", "fieldManager", "fieldValidation", "fieldManager", "fieldValidation", "pretty", "timeout")
 OF_READS = (
     "limit", "continue", "resourceVersion", "resourceVersionMatch", "labelSelector", "fieldSelector", "pretty",
     "allowWatchBookmarks", "sendInitialEvents", "timeoutSeconds", "includeObject",
@@ -184,16 +185,19 @@ class AttemptMaker:
             path = chance.choice(DOCUMENT_PATHS)
             return self._finish(chance.choice((*METHODS, *ODD_METHODS)), path, None, "", "")
         resource = chance.choice(self._resources)
-        subresource = ""
+        subresource, verbs = "", resource.verbs
         if resource.subresources and self._documents.chosen(25):
             subresource = chance.choice(sorted(resource.subresources))
             if (resource.plural, subresource) in REACHING_OUT:
                 subresource = "status"
+            verbs = resource.subresources[subresource].verbs
         elif self._documents.chosen(2):
             subresource = chance.choice(("status", "scale", "absent", "proxy/a/b"))
             if resource.plural in {"services", "nodes"}:
                 subresource = "status"
-        method = chance.choice(METHODS) if self._documents.chosen(97) else chance.choice(ODD_METHODS)
+        method = chance.choice(METHODS) if self._documents.chosen(98) else chance.choice(ODD_METHODS)
+        if VERB_OF.get(method) not in verbs and self._documents.chosen(80):
+            method = chance.choice([method for method in METHODS if VERB_OF[method] in verbs] or METHODS)
         name = chance.choice(NAMES)
         return self._finish(method, self._path(resource, method, name, subresource), resource, name, subresource)
 
@@ -220,8 +224,8 @@ class AttemptMaker:
     def _finish(self, method: str, path: str, resource: Resource | None, name: str, subresource: str) -> Attempt:
         chance, chosen = self._chance, self._documents.chosen
         headers: list[tuple[str, str]] = []
-        if chosen(50):
-            headers.append(("Accept", chance.choice(ACCEPTS)))
+        if chosen(25):
+            headers.append(("Accept", chance.choice(ACCEPTS[:8]) if chosen(70) else chance.choice(ACCEPTS)))
         if chosen(5):
             headers.append(("Accept-Encoding", chance.choice(("gzip", "br", "gzip;q=0", "*", "identity"))))
         if chosen(2):
@@ -267,7 +271,7 @@ class AttemptMaker:
 
     def _query(self, method: str, content_type: str) -> str:
         chance, chosen = self._chance, self._documents.chosen
-        offered = OF_READS if method == "GET" else OF_DELETIONS if method == "DELETE" else OF_WRITES
+        offered: tuple[str, ...] = OF_READS if method == "GET" else OF_DELETIONS if method == "DELETE" else OF_WRITES
         if chosen(5):
             offered = tuple(PARAMETERS)
         pairs = []
@@ -298,7 +302,8 @@ class AttemptMaker:
         elif "json-patch" in content_type and make.chosen(95):
             return make.encoded(self._operations(document), content_type)
         elif method == "PATCH" and make.chosen(60):
-            document = self._part(document)
+            kept = {"apiVersion": document["apiVersion"], "kind": document["kind"]} if make.chosen(80) else {}
+            document = {**kept, **self._part(document)}
         document = make.changed(document, alias) if make.chosen(85) else document
         data = make.encoded(document, content_type)
         return make.damaged(data) if make.chosen(5) else data

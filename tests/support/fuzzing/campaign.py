@@ -1,19 +1,18 @@
 """A fuzzing campaign: one server, one seed, so many requests, and a report.
 
-    python -m support.fuzzing.campaign --requests 200000 --seed 1
+    make fuzz-api ARGS="--requests 200000 --seed 1"
 
 The requests of a seed do not depend on the answers, so a finding repeats with `--seed S --requests N`, where N is its
 number. Everything runs in one process: memory that grows is the server's, and a server that does not come back from
 a request takes the watchdog with it, which prints where it hangs.
 """
 
-import argparse
 import asyncio
 import faulthandler
 import resource
-import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +33,14 @@ TOKEN = "fuzz"
 MAX_FINDINGS = 200
 COMPACTED_SWEEPS = 5
 """History is forgotten this often, as a long-lived server does."""
+
+
+Tell = Callable[[str], None]
+"""Where progress goes."""
+
+
+def silence(_: str) -> None:
+    pass
 
 
 @dataclass(slots=True)
@@ -70,22 +77,21 @@ class Campaign:
         self._sweeps = 0
         self.report = Report()
 
-    async def run(self, requests: int, *, verbose: bool = False) -> Report:
+    async def run(self, requests: int, *, tell: Tell = silence) -> Report:
         started = self._clock.monotonic()
         await self._prepare()
         for number in range(1, requests + 1):
-            await self._one(number, verbose=verbose)
+            await self._one(number, tell=tell)
             if number % SWEEP_REQUESTS == 0 or number == requests:
                 await self._sweep(number)
-                if verbose:
-                    print(number, peak_rss_mib(), len(self.report.findings), flush=True)
+                tell(f"requests={number} rss_mib={peak_rss_mib()} findings={len(self.report.findings)}")
             if len(self.report.findings) >= MAX_FINDINGS:
                 break
         self._wire.close()
         self.report.seconds = self._clock.monotonic() - started
         return self.report
 
-    async def _one(self, number: int, *, verbose: bool) -> None:
+    async def _one(self, number: int, *, tell: Tell) -> None:
         report = self.report
         attempt = self._maker.next()
         before = self._clock.monotonic()
@@ -105,8 +111,7 @@ class Campaign:
         report.requests += 1
         if wrong:
             report.findings.append(f"#{number} {wrong}\n    {attempt}")
-            if verbose:
-                print(report.findings[-1], flush=True)
+            tell(report.findings[-1])
 
     # ── what it works in ──
 
@@ -137,15 +142,11 @@ class Campaign:
                 path = f"{root}{place}/{what.plural}/{name}"
                 if not await self._quietly("DELETE", f"{path}?gracePeriodSeconds=0"):
                     continue
-                await self._quietly(
-                    "PATCH", path, b'{"metadata":{"finalizers":null}}', "application/merge-patch+json"
-                )
+                await self._quietly("PATCH", path, b'{"metadata":{"finalizers":null}}', "application/merge-patch+json")
             if place:
                 await self._quietly("DELETE", f"{root}{place}/{what.plural}?gracePeriodSeconds=0")
 
-    async def _quietly(
-        self, method: str, path: str, body: bytes = b"", content_type: str = "application/json"
-    ) -> bool:
+    async def _quietly(self, method: str, path: str, body: bytes = b"", content_type: str = "application/json") -> bool:
         """Ask in the process, as the server's own client; whether that succeeded."""
         path, _, query = path.partition("?")
         try:
@@ -161,7 +162,7 @@ NS = ("default", "fuzz")
 KEPT = frozenset({"FlowSchema", "PriorityLevelConfiguration", "ClusterRole", "ClusterRoleBinding", "APIService"})
 
 
-async def campaign(requests: int, seed: int, *, verbose: bool = False) -> Report:
+async def campaign(requests: int, seed: int, *, tell: Tell = silence) -> Report:
     """Start a server of its own, run the requests of the seed against it, and stop it."""
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as folder:
@@ -171,25 +172,7 @@ async def campaign(requests: int, seed: int, *, verbose: bool = False) -> Report
         server = ApiServer(Config(port=0, token_auth_file=str(tokens)), storage)
         await server.start()
         try:
-            return await Campaign(server, seed, clock).run(requests, verbose=verbose)
+            return await Campaign(server, seed, clock).run(requests, tell=tell)
         finally:
             await server.stop()
             await storage.close()
-
-
-def main() -> int:
-    """The command; 1 when something was found."""
-    arguments = argparse.ArgumentParser(description="Fuzz the API server.")
-    arguments.add_argument("--requests", type=int, default=200_000)
-    arguments.add_argument("--seed", type=int, default=1)
-    arguments.add_argument("--verbose", action="store_true")
-    options = arguments.parse_args()
-    report = asyncio.run(campaign(options.requests, options.seed, verbose=options.verbose))
-    for finding in report.findings:
-        print(finding)
-    print(report.summary())
-    return 1 if report.findings else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -33,6 +33,9 @@ NUMBERS = (
 ODD: tuple[Any, ...] = (None, True, False, [], {}, [None], {"": None}, [[]], {"a": {"b": []}}, [{}], ["a", "a"])
 
 
+DIRECTIVES = ("$patch", "$retainKeys", "$setElementOrder/ports", "$deleteFromPrimitiveList/args")
+
+
 class DocumentMaker:
     """Draws documents from one source of chance."""
 
@@ -122,8 +125,8 @@ class DocumentMaker:
         elif kind == 8:
             place[chance.choice(TEXTS)] = self.anything()
         else:
-            place[chance.choice(("$patch", "$retainKeys", "$setElementOrder/ports", "$deleteFromPrimitiveList/args"))] = (
-                chance.choice(("delete", "replace", "merge", ["a"], [{"name": "web"}], self.anything()))
+            place[chance.choice(DIRECTIVES)] = chance.choice(
+                ("delete", "replace", "merge", ["a"], [{"name": "web"}], self.anything())
             )
 
     def _change_list(self, place: list[Any], type_: Type | None) -> None:
@@ -192,8 +195,7 @@ def _inside(type_: Type | None, key: Any) -> Type | None:
 def _bomb(levels: int) -> bytes:
     """YAML in which every line doubles the one before nine times."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
-    for number in range(1, levels):
-        lines.append(f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]")
+    lines += [f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]" for number in range(1, levels)]
     return "\n".join(lines).encode()
 
 

@@ -281,7 +281,9 @@ OTHERS: dict[str, Json] = {
     "CSINode": {"spec": {"drivers": [{"name": "d.example.com", "nodeID": "n1", "topologyKeys": ["zone"]}]}},
     "CSIStorageCapacity": {"storageClassName": "fast", "capacity": "1Gi"},
     "StorageClass": {"provisioner": "example.com/disk", "parameters": {"type": "fast"}},
-    "VolumeAttachment": {"spec": {"attacher": "d.example.com", "nodeName": "n1", "source": {"persistentVolumeName": "v"}}},
+    "VolumeAttachment": {
+        "spec": {"attacher": "d.example.com", "nodeName": "n1", "source": {"persistentVolumeName": "v"}}
+    },
     "VolumeAttributesClass": {"driverName": "d.example.com", "parameters": {"iops": "1"}},
 }
 

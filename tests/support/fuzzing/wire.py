@@ -84,7 +84,8 @@ class Wire:
             try:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             except asyncio.IncompleteReadError as error:
-                assert not error.partial, f"the answer breaks off in its head: {error.partial[:200]!r}"
+                if error.partial:
+                    raise ValueError(f"the answer breaks off in its head: {error.partial[:200]!r}") from None
                 return CLOSED
             status = int(head[0].split(" ")[1])
             if status != 100:

@@ -160,3 +160,9 @@ def test_every_published_type_has_a_walk() -> None:
     for alias in schema.aliases():
         if schema.type_of(alias).shape is Shape.STRUCT:
             assert isinstance(normalize.converter(alias)({}, []), dict)
+
+
+def test_a_null_in_a_map_of_texts_does_not_let_other_types_through() -> None:
+    document = {"metadata": {"labels": {"a": None, "b": ["c"]}}}
+    with pytest.raises(normalize.TypeMismatch, match="labels"):
+        normalize.normalize(document, "core.v1.Pod")

@@ -192,3 +192,37 @@ def test_illegal_directives_are_refused(patch: Json) -> None:
 def test_without_lists_that_merge_it_is_a_merge_patch(document: Json, patch: Json) -> None:
     wrapped = strategic.apply({"other": document}, {"other": patch}, POD)
     assert wrapped == {"other": merge_patch.apply(document, patch)}
+
+
+def test_a_copy_is_independent_of_its_original() -> None:
+    operations = [
+        {"op": "copy", "from": "/a", "path": "/b"},
+        {"op": "add", "path": "/a/x", "value": 1},
+        {"op": "add", "path": "/b/y/-", "value": 2},
+    ]
+    document: Json = {"a": {"y": []}}
+    assert json_patch.apply(document, operations) == {"a": {"y": [], "x": 1}, "b": {"y": [2]}}
+    assert document == {"a": {"y": []}}
+
+
+def test_values_of_a_patch_are_not_changed_by_its_later_operations() -> None:
+    operations = [{"op": "add", "path": "/a", "value": {"x": []}}, {"op": "add", "path": "/a/x/-", "value": 1}]
+    assert json_patch.apply({}, operations) == json_patch.apply({}, operations) == {"a": {"x": [1]}}
+
+
+def test_copies_that_double_themselves_are_refused() -> None:
+    operations = [{"op": "copy", "from": "/a", "path": "/a/-"}] * 100
+    with pytest.raises(json_patch.PatchError, match="accumulated size increase of copy"):
+        json_patch.apply({"a": ["x" * 1000]}, operations)
+
+
+def test_many_items_merge_in_time_that_grows_with_their_number() -> None:
+    # 30,000 × 30,000 comparisons would take minutes.
+    items = [{"name": f"c{number}"} for number in range(30_000)]
+    patch = {"containers": items, "$setElementOrder/containers": items}
+    patched = strategic.apply({"containers": items[::-1]}, patch, schema.type_of("core.v1.PodSpec"))
+    assert patched["containers"] == items
+    finalizers = [str(number) for number in range(30_000)]
+    removal = {"$deleteFromPrimitiveList/finalizers": finalizers}
+    emptied = strategic.apply({"finalizers": finalizers}, removal, schema.type_of("meta.v1.ObjectMeta"))
+    assert emptied == {"finalizers": []}

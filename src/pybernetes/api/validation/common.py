@@ -74,13 +74,18 @@ def int_or_percent(errors: Errors, path: str, value: Any) -> None:
 
 def at_most_all(errors: Errors, path: str, value: Any) -> None:
     """A percentage of at most 100. Follows: IsNotMoreThan100Percent."""
-    if isinstance(value, str) and _PERCENT(value) and int(value[:-1]) > 100:
+    if isinstance(value, str) and _PERCENT(value) and _above_100(value[:-1]):
         errors.append(fe.invalid_value(path, value, "must not be greater than 100%"))
+
+
+def _above_100(digits: str) -> bool:
+    digits = digits.lstrip("0")
+    return len(digits) > 3 or int(digits or "0") > 100
 
 
 def is_zero(value: Any) -> bool:
     """Nothing, as a count or a percentage."""
-    return value in {0, "0%"} or (isinstance(value, str) and bool(_PERCENT(value)) and int(value[:-1]) == 0)
+    return value in {0, "0%"} or (isinstance(value, str) and bool(_PERCENT(value)) and not value[:-1].strip("0"))
 
 
 def labels(errors: Errors, path: str, values: Mapping[str, str] | None) -> None:

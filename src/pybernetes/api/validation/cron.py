@@ -4,6 +4,8 @@ import re
 import zoneinfo
 from typing import Final
 
+from pybernetes.machinery.numbers import NotANumber, parse_int
+
 _FIELDS: Final = (("minute", 0, 59), ("hour", 0, 23), ("day-of-month", 1, 31), ("month", 1, 12), ("day-of-week", 0, 6))
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -32,7 +34,7 @@ def complaint(schedule: str) -> str:
 def _choice(choice: str, name: str, low: int, high: int) -> str:
     span, slash, step = choice.partition("/")
     start, dash, end = span.partition("-")
-    if slash and (not step.isdecimal() or int(step) == 0):
+    if slash and (_number(step, "") in {None, 0}):
         return f"failed to parse int from {step}: strconv.Atoi: parsing {step!r}: invalid syntax"
     if span in {"*", "?"}:
         return ""
@@ -50,8 +52,11 @@ def _choice(choice: str, name: str, low: int, high: int) -> str:
 
 
 def _number(text: str, name: str) -> int | None:
-    if text.isdecimal():
-        return int(text)
+    if text.isascii() and text.isdecimal():
+        try:
+            return parse_int(text)
+        except NotANumber:
+            return None
     words = {"month": _MONTHS, "day-of-week": _DAYS}.get(name, ())
     if text.lower() in words:
         return words.index(text.lower()) + (1 if name == "month" else 0)

@@ -11,9 +11,9 @@ Follows: apiserver pkg/endpoints/handlers/patch.go, applyPatcher.
 import dataclasses
 from typing import Any
 
-import orjson
-
 from pybernetes.api import decoding, field_ownership
+from pybernetes.api.body_limits import ParseError
+from pybernetes.api.yaml_reading import parse_yaml
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.handlers import create, update, writes
@@ -65,11 +65,11 @@ def parse(context: Context, options: WriteOptions) -> Document:
     body = context.request.body
     duplicates: list[str] = []
     try:
-        declared: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        declared: Any = decoding.parse_json(body)
+    except ParseError:
         try:
-            declared, duplicates = decoding.parse_yaml(body)
-        except decoding.ParseError as error:
+            declared, duplicates = parse_yaml(body)
+        except ParseError as error:
             raise BadRequest(f"error decoding YAML: {error}") from None
     if not isinstance(declared, dict):
         raise BadRequest("error decoding YAML: the body is no object")

@@ -24,6 +24,7 @@ from pybernetes.apiserver.routing import is_true
 from pybernetes.apiserver.store import ChangedMeanwhile
 from pybernetes.effects import format_time, parse_time
 from pybernetes.machinery import errors, field_errors
+from pybernetes.machinery.numbers import NotANumber, parse_int
 
 ORPHAN_FINALIZER = "orphan"
 FOREGROUND_FINALIZER = "foregroundDeletion"
@@ -67,11 +68,9 @@ def _from_query(context: Context) -> Document:
     query = context.request.query if context.request.query_text else {}
     if "gracePeriodSeconds" in query:
         try:
-            document["gracePeriodSeconds"] = int(query["gracePeriodSeconds"])
-        except ValueError:
-            raise errors.BadRequest(
-                f'unable to convert query parameter "gracePeriodSeconds": {query["gracePeriodSeconds"]!r} is no number'
-            ) from None
+            document["gracePeriodSeconds"] = parse_int(query["gracePeriodSeconds"])
+        except NotANumber as error:
+            raise errors.BadRequest(str(error)) from None
     if "orphanDependents" in query:
         document["orphanDependents"] = is_true(query["orphanDependents"])
     if query.get("propagationPolicy"):

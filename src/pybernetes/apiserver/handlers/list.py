@@ -26,6 +26,7 @@ from pybernetes.apiserver.scheme import Served
 from pybernetes.apiserver.store import from_entry
 from pybernetes.machinery import errors, field_errors
 from pybernetes.machinery.errors import Expired
+from pybernetes.machinery.numbers import NotANumber, parse_int
 from pybernetes.storage.interface import Compacted, FutureRevision, Revision
 
 _TOKEN_VERSION = "meta.k8s.io/v1"  # noqa: S105 - the format of continue tokens
@@ -91,11 +92,9 @@ def _limit(context: Context) -> int:
     if not text:
         return 0
     try:
-        return max(0, int(text))
-    except ValueError:
-        raise errors.BadRequest(
-            f'unable to convert query parameter "limit": strconv.ParseInt: parsing "{text}": invalid syntax'
-        ) from None
+        return max(0, parse_int(text))
+    except NotANumber as error:
+        raise errors.BadRequest(str(error)) from None
 
 
 def encode_token(revision: int, start: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from pybernetes.api import decoding, schema
+from pybernetes.api.body_limits import ParseError, check_depth, may_be_deep
 from pybernetes.api.registry import Resource
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
@@ -108,7 +109,9 @@ def parse(body: bytes, media_type: str) -> Any:
     operations = media_type == JSON_PATCH
     try:
         document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        if may_be_deep(body):
+            check_depth(document)
+    except (orjson.JSONDecodeError, ParseError) as error:
         raise BadRequest(f"error decoding patch: {error}") from None
     if operations:
         if not isinstance(document, list):
@@ -133,11 +136,12 @@ def apply(media_type: str, document: Document, patch_document: Any, resource: Re
     try:
         if media_type == JSON_PATCH:
             patched = json_patch.apply(document, patch_document)
+            check_depth(patched)  # operations can nest what is there deeper and deeper
         elif media_type == MERGE_PATCH:
             patched = merge_patch.apply(document, patch_document)
         else:
             patched = strategic.apply(document, patch_document, schema.type_of(resource.type_alias))
-    except json_patch.PatchError as error:
+    except (json_patch.PatchError, ParseError) as error:
         raise Invalid(f"the server rejected our request due to an error in our request: {error}") from None
     except (json_patch.MalformedPatchError, strategic.StrategicPatchError) as error:
         raise BadRequest(str(error)) from None

@@ -21,6 +21,7 @@ from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.request import Document
 from pybernetes.apiserver.store import ChangedMeanwhile, modified
 from pybernetes.machinery import errors, field_errors
+from pybernetes.machinery.numbers import NotANumber, parse_uint
 
 Transform = Callable[[Document], Document]
 """From the stored document (the callee's own) to what the client wants it to be."""
@@ -168,12 +169,12 @@ def _check_version(context: Context, attempt: _Attempt, version: str) -> None:
             return
         complaint = field_errors.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
         raise field_errors.invalid(served.resource.kind, served.resource.group, name, [complaint])
-    if not version.isdigit():
-        complaint = field_errors.invalid_value(
-            "metadata.resourceVersion", version, f'strconv.ParseUint: parsing "{version}": invalid syntax'
-        )
-        raise field_errors.invalid(served.resource.kind, served.resource.group, name, [complaint])
-    if int(version) != attempt.current.revision:
+    try:
+        number = parse_uint(version)
+    except NotANumber as error:
+        complaint = field_errors.invalid_value("metadata.resourceVersion", version, str(error))
+        raise field_errors.invalid(served.resource.kind, served.resource.group, name, [complaint]) from None
+    if number != attempt.current.revision:
         raise modified(served, name)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pybernetes.machinery import errors, field_errors
 from pybernetes.machinery.errors import Timeout
 from pybernetes.machinery.field_errors import FieldError
+from pybernetes.machinery.numbers import NotANumber, parse_uint
 
 NOT_OLDER_THAN = "NotOlderThan"
 EXACT = "Exact"
@@ -29,9 +30,10 @@ def parse_resource_version(text: str) -> int:
     """
     if not text:
         return 0
-    if not text.isascii() or not text.isdigit() or int(text) >= 1 << 64:
-        raise errors.BadRequest(f'invalid resource version: strconv.ParseUint: parsing "{text}": invalid syntax')
-    return int(text)
+    try:
+        return parse_uint(text)
+    except NotANumber as error:
+        raise errors.BadRequest(f"invalid resource version: {error}") from None
 
 
 def check_not_future(asked: int, current: int) -> None:

@@ -28,6 +28,7 @@ from pybernetes.apiserver.routing import is_true
 from pybernetes.apiserver.watches import next_bookmark
 from pybernetes.machinery import errors
 from pybernetes.machinery.errors import Expired
+from pybernetes.machinery.numbers import NotANumber, parse_int
 
 OBJECTS_PER_SLICE = 64
 """Initial events written at a time."""
@@ -65,11 +66,9 @@ def _timeout(context: Context) -> float:
     text = context.query("timeoutSeconds")
     if text:
         try:
-            seconds = int(text)
-        except ValueError:
-            raise errors.BadRequest(
-                f'unable to convert query parameter "timeoutSeconds": parsing "{text}": invalid syntax'
-            ) from None
+            seconds = parse_int(text)
+        except NotANumber as error:
+            raise errors.BadRequest(str(error)) from None
         if seconds > 0:
             return float(seconds)
     shortest = context.core.config.min_watch_seconds

@@ -21,13 +21,23 @@ _CACHED_QUERIES = 4096
 """Distinct query strings remembered; clients repeat them. Arbitrary."""
 
 
-@functools.lru_cache(maxsize=_CACHED_QUERIES)
+REMEMBERED_CHARACTERS = 2048
+"""What is longer is worked out anew each time: caches hold few bytes, whatever strangers send."""
+
+
 def parse_query(text: str) -> Query:
     """The first value of every parameter."""
+    return _remembered_query(text) if len(text) <= REMEMBERED_CHARACTERS else _query(text)
+
+
+def _query(text: str) -> Query:
     found: dict[str, str] = {}
     for key, value in parse_qsl(text, keep_blank_values=True):
         found.setdefault(key, value)
     return found
+
+
+_remembered_query = functools.lru_cache(maxsize=_CACHED_QUERIES)(_query)
 
 
 @dataclass(slots=True)

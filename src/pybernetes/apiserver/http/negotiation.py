@@ -7,6 +7,7 @@ import functools
 from dataclasses import dataclass
 from enum import Enum
 
+from pybernetes.apiserver.http.message import REMEMBERED_CHARACTERS
 from pybernetes.machinery.errors import NotAcceptable, UnsupportedMediaType
 
 JSON = "application/json"
@@ -92,13 +93,18 @@ def _shape(parameters: dict[str, str], *, tables: bool) -> tuple[Shape, str] | N
         return None
 
 
-@functools.lru_cache(maxsize=_CACHED)
 def negotiate(accept: str, *, streaming: bool = False, tables: bool = True) -> Output:
     """The first clause the server can satisfy; no Accept at all means JSON.
 
     Raises:
         NotAcceptable: 406, naming what there is.
     """
+    if len(accept) > REMEMBERED_CHARACTERS:
+        return _negotiate(accept, streaming=streaming, tables=tables)
+    return _remembered(accept, streaming=streaming, tables=tables)
+
+
+def _negotiate(accept: str, *, streaming: bool, tables: bool) -> Output:
     if not accept:
         return Output()
     for clause in parse_accept(accept):
@@ -111,3 +117,6 @@ def negotiate(accept: str, *, streaming: bool = False, tables: bool = True) -> O
         if clause.media_type == YAML and not streaming:
             return Output(YAML, shape[0], shape[1])
     raise not_acceptable(JSON) if streaming else not_acceptable(JSON, YAML)
+
+
+_remembered = functools.lru_cache(maxsize=_CACHED)(_negotiate)

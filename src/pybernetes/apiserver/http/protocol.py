@@ -387,6 +387,10 @@ class HttpProtocol(asyncio.Protocol):
             match answer:
                 case Response():
                     await self._write_sliced(answer, head_only=request.method == "HEAD")
+                case Streaming() if request.method == "HEAD":
+                    self._write_head(answer)
+                    if self._close_after and not self.lost:
+                        self.transport.close()
                 case Streaming():
                     await self._run_stream(answer)
                 case Hijack():
@@ -438,13 +442,16 @@ class HttpProtocol(asyncio.Protocol):
         if self._close_after and not self.lost:
             self.transport.close()
 
-    async def _run_stream(self, answer: Streaming) -> None:
-        chunked = answer.content_length is None
-        stream = self._stream = SocketStream(self, chunked=chunked)
+    def _write_head(self, answer: Streaming) -> None:
         if not self.lost:
             self.transport.write(
                 head(answer.status, answer.content_type, answer.headers, answer.content_length, close=self._close_after)
             )
+
+    async def _run_stream(self, answer: Streaming) -> None:
+        chunked = answer.content_length is None
+        stream = self._stream = SocketStream(self, chunked=chunked)
+        self._write_head(answer)
         await answer.run(stream)
         if not self.lost:
             if chunked:

@@ -6,6 +6,7 @@ Follows: pkg/registry/core/pod/storage/storage.go, BindingREST, assignPod, setPo
 from typing import Any
 
 from pybernetes.api.registry import Resource
+from pybernetes.api.validation import common
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.handlers import writes
 from pybernetes.apiserver.http.message import Answer
@@ -16,6 +17,7 @@ from pybernetes.apiserver.resources.editing import edit
 from pybernetes.effects import format_time
 from pybernetes.machinery import errors, field_errors
 from pybernetes.machinery.errors import Conflict
+from pybernetes.machinery.field_errors import FieldError
 
 POD_SCHEDULED = "PodScheduled"
 
@@ -52,7 +54,9 @@ async def bind(context: Context) -> Answer:
 
 def _check(resource: Resource, name: str, binding: Document) -> None:
     target = binding.get("target") or {}
-    complaints = []
+    complaints: list[FieldError] = []
+    # Differs: upstream puts them on the pod unchecked.
+    common.labels(complaints, "metadata.labels", binding["metadata"].get("labels"))
     if target.get("kind") not in {None, "", "Node"}:
         complaints.append(field_errors.not_supported("target.kind", target["kind"], ["Node", "<empty>"]))
     if not target.get("name"):

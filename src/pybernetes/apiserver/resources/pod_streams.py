@@ -20,6 +20,7 @@ from pybernetes.apiserver.resources.upstream import Upstream, answer_of, open_up
 from pybernetes.apiserver.routing import is_true
 from pybernetes.machinery import field_errors
 from pybernetes.machinery.errors import BadRequest, StatusError
+from pybernetes.machinery.numbers import NotANumber, parse_int
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 LOG_FLAGS = ("follow", "previous", "timestamps")
@@ -85,11 +86,9 @@ def log_parameters(context: Context) -> list[tuple[str, str]]:
         if option not in query:
             continue
         try:
-            number = int(query[option])
-        except ValueError:
-            raise BadRequest(
-                f'unable to convert query parameter "{option}": parsing "{query[option]}": invalid syntax'
-            ) from None
+            number = parse_int(query[option])
+        except NotANumber as error:
+            raise BadRequest(str(error)) from None
         if number < least:
             text = f"must be greater than or equal to {least}" if least == 0 else "must be greater than 0"
             complaints.append(field_errors.invalid_value(option, number, text))

@@ -5,8 +5,12 @@ Follows: RFC 6902 and 6901; evanphx/json-patch v4 patch.go; apiserver pkg/endpoi
 
 from typing import Any, Final
 
-MAX_OPERATIONS: Final = 10_000
-"""More are refused before any is tried."""
+import orjson
+
+from pybernetes.machinery.numbers import NotANumber, parse_int
+
+MAX_COPIED_BYTES: Final = 3 * 1024 * 1024
+"""Of JSON that all `copy` operations of a patch may add. Follows: apiserver config.go, JSONPatchMaxCopyBytes."""
 
 
 class PatchError(ValueError):
@@ -25,36 +29,94 @@ def apply(document: Any, operations: Any) -> Any:
     """
     if type(operations) is not list or not all(type(operation) is dict for operation in operations):
         raise MalformedPatchError("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+    patching = _Patching()
     for operation in operations:
-        document = _apply_one(document, operation)
+        document = patching.applied(document, operation)
     return document
 
 
-def _apply_one(document: Any, operation: dict[str, Any]) -> Any:
-    kind = operation.get("op")
-    path = operation.get("path")
-    if not isinstance(path, str):
-        raise PatchError(f"{kind} operation: missing path")
-    match kind:
-        case "add":
-            return _edit(document, path, kind, _value(operation, kind))
-        case "remove":
-            return _edit(document, path, kind, None)
-        case "replace":
-            return _edit(document, path, kind, _value(operation, kind))
-        case "test":
-            present = _find(document, path, missing_is_null=True)
-            if not _equal(present, operation.get("value")):
-                raise PatchError(f"testing value {path} failed")
-            return document
-        case "move":
-            source = _source(operation, kind)
-            moved = _find(document, source)
-            return _edit(_edit(document, source, "remove", None), path, "add", moved)
-        case "copy":
-            return _edit(document, path, "add", _find(document, _source(operation, kind)))
-        case _:
-            raise PatchError(f"Unexpected kind: {kind}")
+class _Patching:
+    """One patch on its way: containers that this patch has made are changed in place, all others copied first."""
+
+    def __init__(self) -> None:
+        self._own: dict[int, Any] = {}
+        """By identity; the reference keeps the identity from being used again."""
+        self._copied_bytes = 0
+
+    def applied(self, document: Any, operation: dict[str, Any]) -> Any:
+        """The document after one operation.
+
+        Raises:
+            PatchError.
+        """
+        kind = operation.get("op")
+        path = operation.get("path")
+        if not isinstance(path, str):
+            raise PatchError(f"{kind} operation: missing path")
+        match kind:
+            case "add" | "replace":
+                return self._edit(document, path, kind, _value(operation, kind))
+            case "remove":
+                return self._edit(document, path, kind, None)
+            case "test":
+                present = _find(document, path, missing_is_null=True)
+                if not _equal(present, operation.get("value")):
+                    raise PatchError(f"testing value {path} failed")
+                return document
+            case "move":
+                source = _source(operation, kind)
+                moved = _find(document, source)
+                return self._edit(self._edit(document, source, "remove", None), path, "add", moved)
+            case "copy":
+                return self._edit(document, path, "add", self._copy(_find(document, _source(operation, kind))))
+            case _:
+                raise PatchError(f"Unexpected kind: {kind}")
+
+    def _copy(self, value: Any) -> Any:
+        """The value apart from its original, so that a later operation changes one of them."""
+        try:
+            data = orjson.dumps(value)
+        except TypeError:  # nested deeper than JSON is written
+            raise PatchError("Unable to complete the copy, the value is nested too deeply") from None
+        self._copied_bytes += len(data)
+        if self._copied_bytes > MAX_COPIED_BYTES:
+            raise PatchError(
+                f"Unable to complete the copy, the accumulated size increase of copy is {self._copied_bytes}, "
+                f"exceeding the limit {MAX_COPIED_BYTES}"
+            )
+        return orjson.loads(data)
+
+    def _edit(self, document: Any, path: str, kind: str, value: Any) -> Any:
+        parts = _parts(path)
+        if not parts:
+            if kind == "remove":
+                raise PatchError("unable to remove the whole document")
+            return value
+        document = place = self._owned(document)
+        for part in parts[:-1]:
+            place = self._inside(place, part, path, kind)
+        _edit_at(place, parts[-1], path, kind, value)
+        return document
+
+    def _inside(self, node: Any, part: str, path: str, kind: str) -> Any:
+        """The container below `node`, ready to be changed."""
+        key: Any = part
+        if type(node) is dict:
+            if part not in node:
+                raise PatchError(f"{kind} operation does not apply: doc is missing path: {path}: missing value")
+        elif type(node) is list:
+            key = _index(part, len(node), path)
+        else:
+            raise PatchError(f"{kind} operation does not apply: doc is missing path: {path}: missing value")
+        found = node[key] = self._owned(node[key])
+        return found
+
+    def _owned(self, node: Any) -> Any:
+        if id(node) in self._own or type(node) not in {dict, list}:
+            return node
+        copy = node.copy()
+        self._own[id(copy)] = copy
+        return copy
 
 
 def _value(operation: dict[str, Any], kind: str) -> Any:
@@ -81,8 +143,8 @@ def _parts(path: str) -> list[str]:
 def _index(part: str, length: int, path: str) -> int:
     """A list index; negative ones count from the end, as upstream's library has them."""
     try:
-        index = int(part)
-    except ValueError:
+        index = parse_int(part)
+    except NotANumber:
         raise PatchError(f"{path}: {part!r} is not a list index") from None
     if index < 0:
         index += length
@@ -109,45 +171,26 @@ def _find(document: Any, path: str, *, missing_is_null: bool = False) -> Any:
     return value
 
 
-def _edit(document: Any, path: str, kind: str, value: Any) -> Any:
-    parts = _parts(path)
-    if not parts:
-        if kind == "remove":
-            raise PatchError("unable to remove the whole document")
-        return value
-    return _edit_below(document, parts, 0, path, kind, value)
-
-
-def _edit_below(node: Any, parts: list[str], depth: int, path: str, kind: str, value: Any) -> Any:
-    part, last = parts[depth], depth == len(parts) - 1
+def _edit_at(node: Any, part: str, path: str, kind: str, value: Any) -> None:
+    """Change one entry of a container, in place."""
     if type(node) is dict:
-        copy: Any = dict(node)
-        if not last:
-            if part not in copy:
-                raise PatchError(f"{kind} operation does not apply: doc is missing path: {path}: missing value")
-            copy[part] = _edit_below(copy[part], parts, depth + 1, path, kind, value)
-        elif kind == "add":
-            copy[part] = value
-        elif part not in copy:
+        if kind == "add":
+            node[part] = value
+        elif part not in node:
             raise PatchError(f"{kind} operation does not apply: doc is missing key: {path}: missing value")
         elif kind == "remove":
-            del copy[part]
+            del node[part]
         else:
-            copy[part] = value
-        return copy
-    if type(node) is list:
-        copy = list(node)
-        if not last:
-            index = _index(part, len(copy), path)
-            copy[index] = _edit_below(copy[index], parts, depth + 1, path, kind, value)
-        elif kind == "add":
-            copy.insert(len(copy) if part == "-" else _index(part, len(copy) + 1, path), value)
+            node[part] = value
+    elif type(node) is list:
+        if kind == "add":
+            node.insert(len(node) if part == "-" else _index(part, len(node) + 1, path), value)
         elif kind == "remove":
-            del copy[_index(part, len(copy), path)]
+            del node[_index(part, len(node), path)]
         else:
-            copy[_index(part, len(copy), path)] = value
-        return copy
-    raise PatchError(f"{kind} operation does not apply: doc is missing path: {path}: missing value")
+            node[_index(part, len(node), path)] = value
+    else:
+        raise PatchError(f"{kind} operation does not apply: doc is missing path: {path}: missing value")
 
 
 def _equal(one: Any, other: Any) -> bool:

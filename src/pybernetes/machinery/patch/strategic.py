@@ -12,6 +12,8 @@ Follows: apimachinery pkg/util/strategicpatch/patch.go, StrategicMergeMapPatch; 
 
 from typing import Any, Final
 
+import orjson
+
 from pybernetes.machinery.type_table import Field, Shape, Type
 
 Json = dict[str, Any]
@@ -60,7 +62,8 @@ def _merge_object(original: Any, patch: Json, schema: Type | None) -> Json:
             removals[key.removeprefix(DELETE_FROM)] = _as_list(key, value)
     for key, removed in removals.items():
         if type(result.get(key)) is list:
-            result[key] = [item for item in result[key] if item not in removed]
+            gone = {_hashable(item) for item in removed}
+            result[key] = [item for item in result[key] if _hashable(item) not in gone]
     for key, value in patch.items():
         if key[:1] == "$" and (key in (DIRECTIVE, RETAIN_KEYS) or key.startswith((SET_ORDER, DELETE_FROM))):
             continue
@@ -104,6 +107,7 @@ def _retain_keys(result: Json, patch: Json) -> None:
     kept = patch[RETAIN_KEYS]
     if type(kept) is not list:
         raise StrategicPatchError("invalid patch format of retainKeys")
+    kept = frozenset(key for key in kept if type(key) is str)
     for key in patch:
         if key[:1] != "$" and patch[key] is not None and key not in kept:
             raise StrategicPatchError("invalid patch format of retainKeys")
@@ -113,7 +117,9 @@ def _retain_keys(result: Json, patch: Json) -> None:
 
 def _merge_list(original: list[Any], patch: list[Any], field: Field, order: list[Any] | None) -> list[Any]:
     if not field.merge_key:
-        merged = list(original) + [item for item in dict.fromkeys(patch) if item not in original]
+        present = {_hashable(item) for item in original}
+        added = {name: item for item in patch if (name := _hashable(item)) not in present}
+        merged = [*original, *added.values()]
         return _ordered(merged, patch, original, order, None)
     key = field.merge_key
     if not patch:
@@ -123,22 +129,26 @@ def _merge_list(original: list[Any], patch: list[Any], field: Field, order: list
     directives = [item for item in patch if DIRECTIVE in item]
     if any(item[DIRECTIVE] == "replace" for item in directives):
         return [item for item in patch if DIRECTIVE not in item]
-    result = list(original)
+    result: list[Any] = list(original)
     element = field.type.element
+    gone = set()
     for item in directives:
         if item[DIRECTIVE] == "delete":
-            name = _key_of(item, key)
-            result = [present for present in result if type(present) is not dict or present.get(key) != name]
+            gone.add(_hashable(_key_of(item, key)))
         elif item[DIRECTIVE] != "merge":
             raise StrategicPatchError(f"Unknown patch type found: {item[DIRECTIVE]}")
+    if gone:
+        result = [item for item in result if type(item) is not dict or _hashable(item.get(key)) not in gone]
+    places: dict[Any, int] = {}
+    for index, item in enumerate(result):
+        if type(item) is dict:
+            places.setdefault(_hashable(item.get(key)), index)
     for item in patch:
         if item.get(DIRECTIVE) == "delete":
             continue
-        name = _key_of(item, key)
-        for index, present in enumerate(result):
-            if type(present) is dict and present.get(key) == name:
-                result[index] = _merge_object(present, item, element)
-                break
+        place = places.setdefault(_hashable(_key_of(item, key)), len(result))
+        if place < len(result):
+            result[place] = _merge_object(result[place], item, element)
         else:
             result.append(_merge_object({}, item, element))
     changed = [item for item in patch if item.get(DIRECTIVE) != "delete"]
@@ -165,13 +175,12 @@ def _ordered(
     """
     if order is None:
         return merged
-    wanted = [_identity(item, key) for item in order]
+    rank = {_hashable(_identity(item, key)): index for index, item in enumerate(order)}
     for item in patch:
-        if _identity(item, key) not in wanted:
+        if _hashable(_identity(item, key)) not in rank:
             raise StrategicPatchError(
                 f"The order in patch list:\n{patch}\n doesn't match ${SET_ORDER[1:-1]} list:\n{order}\n"
             )
-    rank = {_hashable(name): index for index, name in enumerate(wanted)}
     listed = [item for item in merged if _hashable(_identity(item, key)) in rank]
     listed.sort(key=lambda item: rank[_hashable(_identity(item, key))])
     others = [item for item in merged if _hashable(_identity(item, key)) not in rank]
@@ -190,7 +199,10 @@ def _ordered(
 
 
 def _hashable(value: Any) -> Any:
-    return value if value.__hash__ is not None else repr(value)
+    """What tells values apart in sets and dictionaries; equal numbers of different types stay apart from booleans."""
+    if value.__hash__ is None:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return (bool, value) if type(value) is bool else value
 
 
 def _only_reorder(result: Json, key: str, order: list[Any], schema: Type | None) -> None:
