@@ -137,7 +137,7 @@ def cells(resource: Resource, document: Json, now: datetime, additional: Sequenc
     if not resource.type_alias:
         if resource.custom is not None:
             additional = resource.custom.columns
-        shown = [_additional_cell(column, document) for column in additional or ({"jsonPath": _CREATED},)]
+        shown = [_additional_cell(column, document, now) for column in additional or ({"jsonPath": _CREATED},)]
         return [text.name(document), *shown]
     row = _CELLS.get(_key(resource.group, resource.kind))
     if row is not None:
@@ -148,15 +148,18 @@ def cells(resource: Resource, document: Json, now: datetime, additional: Sequenc
 _CREATED = ".metadata.creationTimestamp"
 
 
-def _additional_cell(column: Json, document: Json) -> Any:
-    """The value at the column's path, of the column's type; None when there is none or it does not fit."""
+def _additional_cell(column: Json, document: Json, now: datetime) -> Any:
+    """The first value at the column's path, as the column's type; None when there is none or it does not fit.
+
+    Follows: apiextensions-apiserver pkg/registry/customresource/tableconvertor, cellForJSONValue.
+    """
     try:
         found = json_path.compile_path(column.get("jsonPath", ""))(document)
     except json_path.JsonPathError:
         return None
     if not found:
         return None
-    value = found[0] if len(found) == 1 else " ".join(str(item) for item in found)
+    value = found[0]
     match column.get("type", "date"):
         case "integer":
             return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
@@ -165,9 +168,16 @@ def _additional_cell(column: Json, document: Json) -> Any:
         case "boolean":
             return value if isinstance(value, bool) else None
         case "date":
-            return value if isinstance(value, str) else None
+            return _ago(value, now) if isinstance(value, str) else None
         case _:
             return value if isinstance(value, str) else _as_text(value)
+
+
+def _ago(time: str, now: datetime) -> str:
+    try:
+        return text.since(time, now)
+    except ValueError:
+        return "<invalid>"
 
 
 def _as_text(value: Any) -> str:

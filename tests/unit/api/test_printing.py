@@ -298,5 +298,5 @@ def test_custom_resources_show_their_own_columns() -> None:
 
 def test_custom_resources_without_columns_show_when_they_were_created() -> None:
     document = {"metadata": {"name": "x", "creationTimestamp": CREATED}}
-    assert printing.cells(TOY, document, NOW) == ["x", CREATED]
+    assert printing.cells(TOY, document, NOW) == ["x", "60m"]
     assert [c["name"] for c in printing.columns(TOY)] == ["Name", "Age"]

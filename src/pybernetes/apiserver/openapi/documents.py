@@ -22,8 +22,9 @@ import orjson
 
 from pybernetes import KUBERNETES_VERSION
 from pybernetes.api.registry import Resource, load_data
+from pybernetes.api.structural import publish
 from pybernetes.apiserver.openapi import gnostic
-from pybernetes.apiserver.openapi.paths import MEDIA_TYPES, PATCH_TYPES, Operation, Path, paths_of
+from pybernetes.apiserver.openapi.paths import MEDIA_TYPES, Operation, Path, custom_name, paths_of
 from pybernetes.apiserver.openapi.schemas import (
     DESCRIPTIONS,
     SchemaWriter,
@@ -35,14 +36,16 @@ from pybernetes.apiserver.openapi.schemas import (
 from pybernetes.apiserver.published import GZIP_LEVEL, JSON, Published
 
 Json = dict[str, Any]
-CustomSchemas = Callable[[Resource], Mapping[str, Any] | None]
-"""The OpenAPI v3 schema of a custom resource, or None where it has none."""
+CustomSchemas = Callable[[Resource], Json | None]
+"""The schema of a custom resource as its definition has it, or None where it has none."""
 
 V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 V2_PROTOBUF_NAME = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 """What the answer is called: `@` is no letter of media types, though clients ask with it."""
 INFO = {"title": "Kubernetes", "version": KUBERNETES_VERSION}
 META_ROOTS = ("meta.v1.DeleteOptions", "meta.v1.Patch", "meta.v1.Status", "meta.v1.WatchEvent")
+CUSTOM_ROOTS = ("meta.v1.ObjectMeta", "meta.v1.ListMeta")
+"""What the schemas of custom resources refer to."""
 IMMUTABLE = "public, immutable"
 _ANSWERS = {
     "create": ("200", "201", "202"),
@@ -76,7 +79,7 @@ class OpenApi:
         self,
         resources: Callable[[], Iterable[Resource]],
         generation: Callable[[], int] = lambda: 0,
-        custom_schemas: CustomSchemas = lambda _: None,
+        custom_schemas: CustomSchemas = lambda resource: resource.custom.published if resource.custom else None,
     ) -> None:
         self._resources = resources
         self._generation = generation
@@ -152,17 +155,21 @@ class OpenApi:
             "openapi": "3.0.0",
             "info": INFO,
             "paths": {path.path: _path_v3(path, writer) for path in paths},
-            "components": {"schemas": {**schemas, **self._custom(resources)}},
+            "components": {"schemas": {**schemas, **self._custom(resources, 3)}},
         }
         return _encoded(orjson.dumps(document), JSON, digest)
 
-    def _custom(self, resources: Iterable[Resource]) -> Json:
+    def _custom(self, resources: Iterable[Resource], version: int) -> Json:
+        """The schemas of custom resources and of their lists."""
         found: Json = {}
-        for resource in resources:
-            schema = self._custom_schemas(resource) if not resource.type_alias else None
-            if schema is not None:
-                row = {"group": resource.group, "kind": resource.kind, "version": resource.version}
-                found[custom_name(resource)] = {**schema, "x-kubernetes-group-version-kind": [row]}
+        custom = [resource for resource in resources if not resource.type_alias]
+        texts = _texts() if custom else publish.PLAIN_TEXTS
+        for resource in custom:
+            name, list_name = custom_name(resource), custom_name(resource, resource.list_kind)
+            schema = publish.schema(self._custom_schemas(resource), version, texts)
+            listed = publish.listed(name, resource.plural, resource.kind, resource.list_kind, version, texts)
+            found[name] = {**schema, **_custom_extensions(resource, resource.kind)}
+            found[list_name] = {**listed, **_custom_extensions(resource, resource.list_kind)}
         return found
 
     def _collect(
@@ -170,10 +177,14 @@ class OpenApi:
     ) -> tuple[Mapping[str, Any], SchemaWriter, list[Path], set[str], dict[str, list[Json]]]:
         rows = load_rows()
         writer = SchemaWriter(rows, load_descriptions(), version)
+        resources = list(resources)
+        custom = [resource for resource in resources if not resource.type_alias]
+        writer.custom = {custom_name(r, kind) for r in custom for kind in (r.kind, r.list_kind)}
+        roots = {*META_ROOTS, *CUSTOM_ROOTS} if custom else {*META_ROOTS}
         paths = [path for resource in resources for path in paths_of(resource, packages)]
         aliases = {name for path in paths for op in path.operations for name in (op.body, op.answer) if name}
         kinds: dict[str, list[Json]] = {}
-        for alias in closure(rows, {*aliases, *META_ROOTS}):
+        for alias in closure(rows, {*aliases, *roots}):
             package, _, name = alias.rpartition(".")
             found = next((gv for gv, known in packages.items() if known == package), None)
             if found is not None and "kind" in rows[alias] and package != "meta.v1":
@@ -182,7 +193,7 @@ class OpenApi:
         for name in ("DeleteOptions", "WatchEvent"):
             kinds[f"meta.v1.{name}"] = [{"group": g, "kind": name, "version": v} for g, v in versions]
         kinds["meta.v1.Status"] = [{"group": "", "kind": "Status", "version": "v1"}]
-        return rows, writer, paths, {*aliases, *META_ROOTS}, kinds
+        return rows, writer, paths, {*aliases, *roots}, kinds
 
     # ── version 2 ──
 
@@ -193,7 +204,7 @@ class OpenApi:
             "swagger": "2.0",
             "info": INFO,
             "paths": {path.path: _path_v2(path, writer) for path in paths},
-            "definitions": dict(writer.write(closure(rows, aliases), kinds)),
+            "definitions": {**dict(writer.write(closure(rows, aliases), kinds)), **self._custom(resources, 2)},
         }
         if key == "v2.pb":
             return _encoded(gnostic.encode_document(document), V2_PROTOBUF_NAME, self._hash(resources))
@@ -210,9 +221,19 @@ def _encoded(body: bytes, content_type: str, digest: str) -> Published:
     )
 
 
-def custom_name(resource: Resource) -> str:
-    """The schema name of a custom resource: `com.example.stable.v1.CronTab`."""
-    return ".".join([*reversed(resource.group.split(".")), resource.version, resource.kind])
+def _texts() -> publish.Texts:
+    """What upstream's documents say of the fields every object has, as far as the build could fetch it."""
+    known = load_descriptions()
+    pod, pods = known.get(schema_name("core.v1.Pod"), {}), known.get(schema_name("core.v1.PodList"), {})
+    return {**publish.PLAIN_TEXTS, **pod, **({"list": pods["metadata"]} if "metadata" in pods else {})}
+
+
+def _custom_extensions(resource: Resource, kind: str) -> Json:
+    row = {"group": resource.group, "kind": kind, "version": resource.version}
+    found: Json = {"x-kubernetes-group-version-kind": [row]}
+    if resource.custom is not None and resource.custom.selectable:
+        found["x-kubernetes-selectable-fields"] = [{"fieldPath": path} for path in resource.custom.selectable]
+    return found
 
 
 def _extensions(operation: Operation) -> Json:
@@ -239,7 +260,7 @@ def _path_v3(path: Path, writer: SchemaWriter) -> Json:
             for name, kind in sorted(operation.query.items())
         ]
         if writer.knows(operation.body):
-            media = PATCH_TYPES if operation.verb == "patch" else ("*/*",)
+            media = operation.patch_types if operation.verb == "patch" else ("*/*",)
             schema = {"schema": writer.reference(operation.body)}
             row["requestBody"] = {"content": dict.fromkeys(media, schema), "required": operation.verb != "delete"}
         answer: Json = {}
@@ -259,7 +280,7 @@ def _path_v2(path: Path, writer: SchemaWriter) -> Json:
     item: Json = {}
     for operation in path.operations:
         row: Json = {"operationId": operation.operation_id, **_extensions(operation)}
-        row["consumes"] = list(PATCH_TYPES) if operation.verb == "patch" else ["*/*"]
+        row["consumes"] = list(operation.patch_types) if operation.verb == "patch" else ["*/*"]
         row["produces"] = list(MEDIA_TYPES)
         row["parameters"] = [
             {"name": name, "in": "query", "type": kind} for name, kind in sorted(operation.query.items())

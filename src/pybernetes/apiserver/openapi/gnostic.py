@@ -9,6 +9,7 @@ messages of gnostic. Values of any type, such as extensions, travel as YAML text
 Follows: google/gnostic-models openapiv2/OpenAPIv2.proto (field numbers).
 """
 
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -60,6 +61,31 @@ def _named(number: int, name: str, message: bytes) -> bytes:
     return _field(number, _text(1, name) + _field(2, message))
 
 
+_NUMBERS = {"multipleOf": 6, "maximum": 7, "minimum": 9}
+_COUNTS = {
+    "maxLength": 11,
+    "minLength": 12,
+    "maxItems": 14,
+    "minItems": 15,
+    "maxProperties": 17,
+    "minProperties": 18,
+}
+_DOUBLE = 1
+"""Wire type of eight bytes."""
+
+
+def _values(schema: Json) -> bytes:
+    """What restricts values."""
+    parts = [
+        _varint(number << 3 | _DOUBLE) + struct.pack("<d", schema[name])
+        for name, number in _NUMBERS.items()
+        if name in schema
+    ]
+    parts += [_flag(8, schema.get("exclusiveMaximum")), _flag(10, schema.get("exclusiveMinimum"))]
+    parts += [_varint(number << 3) + _varint(schema[name]) for name, number in _COUNTS.items() if name in schema]
+    return b"".join([*parts, _text(13, schema.get("pattern")), _text(3, schema.get("title"))])
+
+
 def encode_schema(schema: Json) -> bytes:
     """A Schema message."""
     parts = [
@@ -67,11 +93,14 @@ def encode_schema(schema: Json) -> bytes:
         _text(2, schema.get("format")),
         _text(4, schema.get("description")),
         _any(5, schema["default"]) if "default" in schema else b"",
+        _values(schema),
         _texts(19, schema.get("required")),
         b"".join(_any(20, value) for value in schema.get("enum", ())),
     ]
     if "additionalProperties" in schema:
-        parts.append(_field(21, _field(1, encode_schema(schema["additionalProperties"]))))
+        additional = schema["additionalProperties"]
+        below = _field(1, encode_schema(additional)) if isinstance(additional, dict) else _flag(2, additional)
+        parts.append(_field(21, below))
     if "type" in schema:
         parts.append(_field(22, _texts(1, [schema["type"]])))
     if "items" in schema:

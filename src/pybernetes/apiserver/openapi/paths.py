@@ -22,6 +22,12 @@ MEDIA_TYPES = (
     "application/json",
     "application/yaml",
 )
+CUSTOM_PATCH_TYPES = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/apply-patch+yaml",
+)
+"""Of custom resources: kubectl looks here for what it may send."""
 PATCH_TYPES = (
     "application/json-patch+json",
     "application/merge-patch+json",
@@ -85,6 +91,7 @@ class Operation:
     body: str
     answer: str
     query: dict[str, str]
+    patch_types: tuple[str, ...] = PATCH_TYPES
 
     @property
     def action(self) -> str:
@@ -110,6 +117,8 @@ def paths_of(resource: Resource, aliases: dict[tuple[str, str], str]) -> Iterato
     package = aliases.get((resource.group, resource.version), "")
     kind = f"{package}.{resource.kind}" if package else ""
     listed = f"{package}.{resource.list_kind}" if package else ""
+    if resource.custom is not None:
+        kind, listed = custom_name(resource), custom_name(resource, resource.list_kind)
     scope = f"{root}/namespaces/{{namespace}}" if resource.namespaced else root
     namespace = ("namespace",) if resource.namespaced else ()
     yield from _path(f"{scope}/{resource.plural}", namespace, resource, _COLLECTION_VERBS, kind, listed)
@@ -120,6 +129,8 @@ def paths_of(resource: Resource, aliases: dict[tuple[str, str], str]) -> Iterato
         group, version = subresource.group_version or resource.group_version
         sub_package = aliases.get((group, version), "")
         alias = f"{sub_package}.{subresource.kind}" if sub_package else ""
+        if resource.custom is not None and subresource.group_version is None:
+            alias = kind
         operations = tuple(
             Operation(
                 verb,
@@ -131,6 +142,7 @@ def paths_of(resource: Resource, aliases: dict[tuple[str, str], str]) -> Iterato
                 "meta.v1.Patch" if verb == "patch" else alias if verb in {"create", "update"} else "",
                 alias,
                 _QUERY[verb],
+                _patch_types(resource),
             )
             for verb in subresource.verbs
             if verb in _METHODS
@@ -160,12 +172,22 @@ def _path(
             _body(verb, kind),
             listed if verb == "list" else "meta.v1.Status" if verb.startswith("delete") else kind,
             _QUERY[verb],
+            _patch_types(resource),
         )
         for verb in verbs
         if verb in resource.verbs
     )
     if operations:
         yield Path(path, parameters, operations)
+
+
+def _patch_types(resource: Resource) -> tuple[str, ...]:
+    return PATCH_TYPES if resource.type_alias else CUSTOM_PATCH_TYPES
+
+
+def custom_name(resource: Resource, kind: str = "") -> str:
+    """The schema name of a custom resource, or of its list: `com.example.stable.v1.CronTab`."""
+    return ".".join([*reversed(resource.group.split(".")), resource.version, kind or resource.kind])
 
 
 def _body(verb: str, kind: str) -> str:

@@ -100,12 +100,16 @@ class SchemaWriter:
         self._descriptions = descriptions
         self._prefix = "#/components/schemas/" if version == 3 else "#/definitions/"
         self._version = version
+        self.custom: set[str] = set()
+        """Published names of custom kinds and their lists."""
 
     def knows(self, alias: str) -> bool:
         """The type is published. Options of exec and the like are query parameters, not types."""
-        return alias in self._rows
+        return alias in self._rows or alias in self.custom
 
     def reference(self, alias: str) -> Json:
+        if alias in self.custom:
+            return {"$ref": self._prefix + alias}
         return {"$ref": self._prefix + schema_name(alias)}
 
     def write(self, aliases: Iterable[str], kinds: Mapping[str, list[Json]]) -> Iterator[tuple[str, Json]]:

@@ -5,6 +5,7 @@ Follows: pkg/registry/apps/deployment/storage/storage.go, ScaleREST; pkg/apis/au
 
 from pybernetes.api import decoding
 from pybernetes.api.registry import Resource
+from pybernetes.api.structural.kind import CustomKind, nested
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.handlers import patch, update, writes
@@ -27,14 +28,25 @@ SCALE = Resource(
 )
 
 
-def to_scale(document: Document) -> Document:
-    """The Scale that shows a workload."""
+def to_scale(document: Document, resource: Resource) -> Document:
+    """The Scale that shows a workload.
+
+    Raises:
+        InternalError: something else than numbers stands where a custom resource's definition says they are.
+    """
     metadata = document["metadata"]
     shown = {
         key: metadata[key]
         for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
         if key in metadata
     }
+    if resource.custom is not None and resource.custom.scale is not None:
+        return {
+            "kind": "Scale",
+            "apiVersion": "autoscaling/v1",
+            "metadata": shown,
+            **_custom(document, resource.custom),
+        }
     spec, status = document.get("spec") or {}, document.get("status") or {}
     scale_status: Document = {"replicas": status.get("replicas", 0)}
     selector = spec.get("selector")
@@ -50,6 +62,24 @@ def to_scale(document: Document) -> Document:
     }
 
 
+def _custom(document: Document, custom: CustomKind) -> Document:
+    """Spec and status by the paths of the definition. Follows: customresource/etcd.go, scaleFromCustomResource."""
+    paths = custom.scale or {}
+    found: Document = {}
+    for part in ("spec", "status"):
+        value, wrong = nested(document, paths[f"{part}ReplicasPath"])
+        if wrong or not isinstance(value, int | None) or isinstance(value, bool):
+            raise errors.internal_error(wrong or f"{paths[f'{part}ReplicasPath']} is no integer")
+        found[part] = {"replicas": value or 0}
+    if paths.get("labelSelectorPath"):
+        value, wrong = nested(document, paths["labelSelectorPath"])
+        if wrong or not isinstance(value, str | None):
+            raise errors.internal_error(wrong or f"{paths['labelSelectorPath']} is no string")
+        if value:
+            found["status"]["selector"] = value
+    return found
+
+
 def _structured(selector: Document) -> labels.Selector:
     return labels.from_label_selector(selector)
 
@@ -63,8 +93,10 @@ async def scale(context: Context) -> Answer:
     core, served, info = context.core, context.resource, context.info
     if info.verb == "get":
         await core.store.catch_up()
-        found = core.store.read(served, info.namespace, info.name)
-        return document_answer(context, to_scale(core.store.document(served, found)))
+        found = core.store.read(served, info.namespace if served.resource.namespaced else "", info.name)
+        if served.lens is not None:
+            await served.lens.prepare((found,))
+        return document_answer(context, to_scale(core.store.document(served, found), served.resource))
     options = writes.write_options(context, "UpdateOptions" if info.verb == "update" else "PatchOptions")
     if info.verb == "update":
         wanted = writes.decode(context, SCALE, options)
@@ -86,14 +118,14 @@ async def scale(context: Context) -> Answer:
             return decoding.check(patched, SCALE, field_validation=options.field_validation).document
 
     def transform(document: Document) -> Document:
-        return set_replicas(document, scaled(to_scale(document)))
+        return set_replicas(document, scaled(to_scale(document, served.resource)), served.resource)
 
     result = await update.change(context, transform, options)
     document = core.store.document(served, result) if isinstance(result, CachedObject) else result
-    return document_answer(context, to_scale(document))
+    return document_answer(context, to_scale(document, served.resource))
 
 
-def set_replicas(document: Document, wanted: Document) -> Document:
+def set_replicas(document: Document, wanted: Document, resource: Resource) -> Document:
     """The workload with the replicas of a Scale, under its resourceVersion.
 
     Raises:
@@ -107,10 +139,23 @@ def set_replicas(document: Document, wanted: Document) -> Document:
     uid = wanted["metadata"].get("uid")
     if uid and uid != metadata.get("uid"):
         raise errors.conflict("scales", "autoscaling", metadata["name"])
-    document["spec"] = {**(document.get("spec") or {}), "replicas": replicas}
+    custom = resource.custom.scale if resource.custom is not None else None
+    if custom is None:
+        document["spec"] = {**(document.get("spec") or {}), "replicas": replicas}
+    else:
+        _put(document, custom["specReplicasPath"].removeprefix(".").split("."), replicas)
     version = wanted["metadata"].get("resourceVersion", "")
     if version:
         metadata["resourceVersion"] = version
     else:
         metadata.pop("resourceVersion", None)
     return document
+
+
+def _put(document: Document, path: list[str], value: int) -> None:
+    """Set a field below a document that is the caller's own."""
+    for name in path[:-1]:
+        below = document.get(name)
+        document[name] = dict(below) if isinstance(below, dict) else {}
+        document = document[name]
+    document[path[-1]] = value
