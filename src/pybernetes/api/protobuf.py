@@ -326,7 +326,7 @@ def envelope(data: bytes) -> tuple[str, str, bytes]:
         fields = _raw_fields(data, len(MAGIC), len(data))
         type_meta = _raw_fields(fields.get(1, b""), 0, len(fields.get(1, b"")))
         return type_meta.get(1, b"").decode(), type_meta.get(2, b"").decode(), fields.get(2, b"")
-    except (IndexError, UnicodeDecodeError) as error:
+    except (IndexError, UnicodeDecodeError, TypeError, AttributeError) as error:  # also numbers in place of bytes
         raise ProtobufError(f"unexpected EOF ({error})") from None
 
 

@@ -369,5 +369,7 @@ def request_timeout() -> errors.Timeout:
 
 def warning(text: str) -> str:
     """A Warning header's value. Follows: RFC 7234, code 299; apiserver pkg/warning."""
-    shown = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ").replace("\r", " ")
+    shown = text.replace("\\", "\\\\").replace('"', '\\"')
+    if not shown.isprintable():
+        shown = "".join(character if character.isprintable() else " " for character in shown)
     return f'299 - "{shown}"'

@@ -48,6 +48,8 @@ BACKLOG = 1024
 IDLE_SWEEP_SECONDS = 30.0
 IDLE_SWEEPS = 6
 """A connection without a request for this many sweeps is closed: about three minutes, as upstream's clients expect."""
+RECEIVING_SWEEPS = 2
+"""A request that has not come whole after this many sweeps loses its connection, as upstream's read deadline does."""
 DRAIN_SECONDS = 2.0
 """At stop, requests under way get this long."""
 
@@ -247,6 +249,10 @@ class ApiServer:
             await self.core.clock.sleep(IDLE_SWEEP_SECONDS)
             for connection in list(self.connections):
                 if not connection.idle:
+                    if connection.task is None:
+                        connection.sweeps_receiving += 1
+                        if connection.sweeps_receiving > RECEIVING_SWEEPS:
+                            connection.close()
                     continue
                 connection.sweeps_idle += 1
                 if connection.sweeps_idle >= IDLE_SWEEPS:

@@ -20,6 +20,7 @@ from pybernetes.apiserver.resources import conversion
 from pybernetes.apiserver.scheme import Scheme, Served
 from pybernetes.machinery import errors
 from pybernetes.machinery.errors import Conflict, StatusError
+from pybernetes.machinery.field_errors import quote
 from pybernetes.storage.interface import (
     MUST_NOT_EXIST,
     Entry,
@@ -74,6 +75,21 @@ class ChangedMeanwhile(Exception):
         self.current = current
 
 
+def check_path_segment(name: str) -> None:
+    """Refuse a name that no object can have because paths are made of names.
+
+    Raises:
+        BadRequest. Follows: store.go, NoNamespaceKeyFunc; pkg/api/validation/path, IsValidPathSegmentName.
+    """
+    complaint = ""
+    if name in {".", ".."}:
+        complaint = f"may not be '{name}'"
+    elif "%" in name:
+        complaint = "may not contain '%'"
+    if complaint:
+        raise errors.BadRequest(f"Name parameter invalid: {quote(name)}: {complaint}")
+
+
 class ObjectStore:
     """See the module."""
 
@@ -105,6 +121,7 @@ class ObjectStore:
         """
         found = self.find(served, namespace, name)
         if found is None:
+            check_path_segment(name)
             raise errors.not_found(served.resource.plural, served.resource.group, name)
         return found
 

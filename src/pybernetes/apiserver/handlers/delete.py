@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pybernetes.api import decoding, definitions, strategy
+from pybernetes.api import decoding, definitions, normalize, strategy
 from pybernetes.api.registry import Resource
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
@@ -56,11 +56,26 @@ def delete_options(context: Context) -> DeleteOptions:
     if context.request.body:
         content_type = context.request.headers.get("content-type", "")
         document = decoding.decode_body(context.request.body, content_type, None).document
+        if not document.get("kind"):
+            document = _as_options(document)
         if document.get("kind") not in {"DeleteOptions", ""}:
             raise errors.BadRequest(f"the body of a DELETE must be DeleteOptions, not {document.get('kind')}")
     else:
         document = _from_query(context)
     return checked_options(document)
+
+
+def _as_options(document: Document) -> Document:
+    """A body that says nothing of its kind can only be DeleteOptions.
+
+    Raises:
+        BadRequest.
+    """
+    try:
+        return normalize.normalize({**document, "kind": "DeleteOptions", "apiVersion": "v1"}, "meta.v1.DeleteOptions")
+    except normalize.TypeMismatch as error:
+        text = f'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: {error}'
+        raise errors.BadRequest(text) from None
 
 
 def _from_query(context: Context) -> Document:

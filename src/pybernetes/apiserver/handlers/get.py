@@ -11,6 +11,7 @@ from pybernetes.apiserver.forms import check_shape
 from pybernetes.apiserver.handlers.output import object_answer
 from pybernetes.apiserver.handlers.versions import check_not_future, parse_resource_version
 from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.store import check_path_segment
 from pybernetes.machinery import errors
 
 
@@ -46,5 +47,6 @@ def _read(context: Context) -> CachedObject:
     key = f"{info.namespace}/{info.name}" if context.resource.resource.namespaced else info.name
     found = context.core.cache.resource(context.resource.prefix).objects.get(key)
     if found is None:
+        check_path_segment(info.name)
         raise errors.not_found(info.resource, info.group, info.name)
     return found

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 import httptools
 
 from pybernetes.apiserver.http.message import Answer, Chunk, Connection, Hijack, Request, Response, Streaming
-from pybernetes.machinery.errors import StatusError
+from pybernetes.machinery.errors import BadRequest, RequestEntityTooLarge, StatusError
 
 log = logging.getLogger("pybernetes.apiserver.http")
 
@@ -34,6 +34,9 @@ MAX_QUEUED_REQUESTS = 16
 WRITE_HIGH_WATER_BYTES = 1024 * 1024
 SLICE_BYTES = 256 * 1024
 """A large answer is written in slices of about this size, other connections get their turn in between."""
+LINGER_SECONDS = 0.5
+"""After a refusal the rest of the request is read and dropped for this long: closing at once would reset the
+connection, and the refusal could be lost with it. Follows: net/http server.go, rstAvoidanceDelay."""
 MAX_STREAMED_CHUNKS = 16
 """Received but unread pieces of a streamed body before reading stops."""
 
@@ -70,7 +73,7 @@ def head(status: int, content_type: str, headers: Any, length: int | None, *, cl
     if close:
         lines.append("Connection: close\r\n")
     lines.append("\r\n")
-    return "".join(lines).encode("latin-1", "replace")
+    return "".join(lines).encode("utf-8", "replace")
 
 
 class StreamedBody:
@@ -172,6 +175,8 @@ class HttpProtocol(asyncio.Protocol):
         """No request is being read or answered."""
         self.sweeps_idle = 0
         """How often the server's sweep has found the connection idle in a row."""
+        self.sweeps_receiving = 0
+        """How often it has found the same request still on its way here."""
         self._parser: Any = None
         self._task: asyncio.Task[None] | None = None
         self._queued: deque[Request] = deque()
@@ -181,10 +186,13 @@ class HttpProtocol(asyncio.Protocol):
         self._tunnel_body: StreamedBody | None = None
         self._body_stream: StreamedBody | None = None
         self._refused = False
+        self._refusal: Response | None = None
+        """Waits for the answers to earlier requests."""
         self._close_after = False
         self._url = b""
         self._headers: dict[str, str] = {}
-        self._head_bytes = 0
+        self._head_bytes = self._unfinished_bytes = 0
+        self._reading_head = True
         self._body: list[bytes] = []
         self._body_bytes = 0
 
@@ -273,18 +281,28 @@ class HttpProtocol(asyncio.Protocol):
         except httptools.HttpParserError as error:
             if not self._refused:
                 self._refuse(400, f"malformed HTTP request: {error}")
+        if self._reading_head:
+            # The parser shows a header when it is complete; one that never is must not fill its memory.
+            self._unfinished_bytes += len(data)
+            if self._unfinished_bytes > MAX_HEAD_BYTES:
+                self._refuse_large_head()
 
     def eof_received(self) -> bool:
         if self._tunnel_body is not None:
             self._tunnel_body.end()
             return not self.connection.secure  # TLS has no half-close
-        return False
+        if self._task is None or self._stream is not None or self._body_stream is not None:
+            return False
+        # Nothing more will be asked; what was asked is still answered.
+        self._close_after = True
+        return not self.connection.secure
 
     def on_message_begin(self) -> None:
         self.idle = False
         self._url = b""
         self._headers = {}
-        self._head_bytes = 0
+        self._head_bytes = self._unfinished_bytes = 0
+        self._reading_head = True
         self._body = []
         self._body_bytes = 0
 
@@ -294,7 +312,7 @@ class HttpProtocol(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(431, "request headers are too large")
+            self._refuse_large_head()
             return
         key = name.decode("latin-1").lower()
         text = value.decode("utf-8", "replace")
@@ -302,16 +320,21 @@ class HttpProtocol(asyncio.Protocol):
         self._headers[key] = text if present is None else f"{present}\0{text}"
 
     def on_headers_complete(self) -> None:
-        if self._headers.get("expect", "").lower() == "100-continue":
-            self.transport.write(_CONTINUE)
+        self._reading_head = False
+        self._unfinished_bytes = 0
+        if "host" not in self._headers and self._parser.get_http_version() == "1.1":
+            self._refuse(400, "malformed HTTP request: missing required Host header")
+            return
         length = self._headers.get("content-length", "")
+        if "expect" in self._headers and not self._expects(length):
+            return
         method = self._parser.get_method().decode("latin-1")
         path = self._url.partition(b"?")[0].decode("latin-1")
         if self._application.wants_streamed_body(method, path) and not self._parser.should_upgrade():
             if length not in {"", "0"} or "transfer-encoding" in self._headers:
                 self._body_stream = StreamedBody(self.transport)
                 self._begin(self._request(b"", self._body_stream))
-        elif length.isdigit() and int(length) > MAX_BODY_BYTES:
+        elif _above_limit(length):
             self._refuse_large()
 
     def on_body(self, body: bytes) -> None:
@@ -324,7 +347,18 @@ class HttpProtocol(asyncio.Protocol):
         else:
             self._body.append(body)
 
+    def _expects(self, length: str) -> bool:
+        """Ask for the body if the client waits for that; False when the request was refused."""
+        if self._headers["expect"].lower() != "100-continue":
+            self._refuse(417, "the expectation of the request cannot be met")
+            return False
+        if not _above_limit(length) and self._task is None:
+            self.transport.write(_CONTINUE)
+        return True
+
     def on_message_complete(self) -> None:
+        self._reading_head = True
+        self.sweeps_receiving = 0
         if self._refused:
             return
         if self._body_stream is not None:
@@ -352,6 +386,11 @@ class HttpProtocol(asyncio.Protocol):
             reader,
         )
 
+    @property
+    def _closing(self) -> bool:
+        """The answer being written is the last one."""
+        return self._close_after and not self._queued
+
     def _refuse_large(self) -> None:
         self._refuse(413, f"Request entity too large: limit is {MAX_BODY_BYTES}")
 
@@ -359,11 +398,26 @@ class HttpProtocol(asyncio.Protocol):
         """Answer a request that cannot be read further, and close."""
         if self._refused:
             return
-        self._refused = self._close_after = True
-        error = StatusError(message, code=code)
-        error.reason = {413: "RequestEntityTooLarge", 400: "BadRequest"}.get(code, "")  # type: ignore[misc]
+        self._refused = True
+        error = RequestEntityTooLarge(message) if code == 413 else BadRequest(message, code=code)
         request = Request("", self._url.decode("latin-1"), connection=self.connection)
-        self._write(self._application.failure(request, error))
+        self._refusal = self._application.failure(request, error)
+        if self._task is None:
+            self._write_refusal()
+
+    def _refuse_large_head(self) -> None:
+        self._refuse(431, f"Request Header Fields Too Large: limit is {MAX_HEAD_BYTES}")
+
+    def _write_refusal(self) -> None:
+        if self.lost or self._refusal is None:
+            return
+        answer, self._refusal = self._refusal, None
+        body = answer.data
+        self.transport.write(head(answer.status, answer.content_type, answer.headers, len(body), close=True) + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.transport.resume_reading()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self.transport.close)
 
     # ── answering ──
 
@@ -389,7 +443,7 @@ class HttpProtocol(asyncio.Protocol):
                     await self._write_sliced(answer, head_only=request.method == "HEAD")
                 case Streaming() if request.method == "HEAD":
                     self._write_head(answer)
-                    if self._close_after and not self.lost:
+                    if self._closing and not self.lost:
                         self.transport.close()
                 case Streaming():
                     await self._run_stream(answer)
@@ -415,14 +469,16 @@ class HttpProtocol(asyncio.Protocol):
             self._begin(self._queued.popleft())
         if not self._queued and not self.lost and self._tunnel_body is None:
             self.transport.resume_reading()
+        if self._refused and self._task is None and not self._queued:
+            self._write_refusal()
 
     def _write(self, answer: Response, *, head_only: bool = False) -> None:
         if self.lost:
             return
         body = answer.data
-        opening = head(answer.status, answer.content_type, answer.headers, len(body), close=self._close_after)
+        opening = head(answer.status, answer.content_type, answer.headers, len(body), close=self._closing)
         self.transport.write(opening if head_only else opening + body)
-        if self._close_after:
+        if self._closing:
             self.transport.close()
 
     async def _write_sliced(self, answer: Response, *, head_only: bool) -> None:
@@ -431,7 +487,7 @@ class HttpProtocol(asyncio.Protocol):
         if length <= SLICE_BYTES or head_only:
             self._write(answer, head_only=head_only)
             return
-        opening = head(answer.status, answer.content_type, answer.headers, length, close=self._close_after)
+        opening = head(answer.status, answer.content_type, answer.headers, length, close=self._closing)
         self.transport.write(opening)
         for piece in slices(parts):
             if self.lost:
@@ -439,13 +495,13 @@ class HttpProtocol(asyncio.Protocol):
             self.transport.write(piece)
             await yield_to_others()
             await self.drain()
-        if self._close_after and not self.lost:
+        if self._closing and not self.lost:
             self.transport.close()
 
     def _write_head(self, answer: Streaming) -> None:
         if not self.lost:
             self.transport.write(
-                head(answer.status, answer.content_type, answer.headers, answer.content_length, close=self._close_after)
+                head(answer.status, answer.content_type, answer.headers, answer.content_length, close=self._closing)
             )
 
     async def _run_stream(self, answer: Streaming) -> None:
@@ -456,7 +512,7 @@ class HttpProtocol(asyncio.Protocol):
         if not self.lost:
             if chunked:
                 self.transport.write(b"0\r\n\r\n")
-            if self._close_after:
+            if self._closing:
                 self.transport.close()
 
     async def _run_tunnel(self, answer: Hijack) -> None:
@@ -468,6 +524,10 @@ class HttpProtocol(asyncio.Protocol):
         finally:
             if not self.lost:
                 self.transport.close()
+
+
+def _above_limit(length: str) -> bool:
+    return length.isdigit() and (len(length) > 18 or int(length) > MAX_BODY_BYTES)
 
 
 def slices(parts: Any) -> Any:
