@@ -31,6 +31,8 @@ class Metrics:
         self.long_running: Counter[_RequestKey] = Counter()
         self.gauges: dict[str, Callable[[], Iterable[tuple[str, float]]]] = {}
         """Metric name → its present (labels, value) pairs."""
+        self.more: list[Callable[[], Iterable[str]]] = []
+        """Lines of rooms that count for themselves."""
 
     def finished(self, info: RequestInfo, verb: str, code: int, seconds: float) -> None:
         """Count a request that was answered."""
@@ -70,6 +72,8 @@ class Metrics:
         for name, read in sorted(self.gauges.items()):
             lines.append(f"# TYPE {name} gauge")
             lines.extend(f"{name}{{{labels}}} {value}" if labels else f"{name} {value}" for labels, value in read())
+        for more in self.more:
+            lines.extend(more())
         return "\n".join(lines) + "\n"
 
 

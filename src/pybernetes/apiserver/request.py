@@ -69,7 +69,30 @@ class AdmissionRequest:
     user: User
     dry_run: bool = False
     options: Document = field(default_factory=dict)
+    """Of a DELETE, as sent. Those of other operations are read from `query_text` when somebody wants them."""
     warnings: list[str] = field(default_factory=list)
+    query_text: str = ""
+    revision: int = 0
+    """Of `old`: documents of an UPDATE carry no resourceVersion inside the server."""
+    annotations: dict[str, str] = field(default_factory=dict)
+    """What admission wants to be known about the request afterwards, `webhook.example.com/key` → value."""
+    reinvocation: "Reinvocation | None" = None
+    """Set by the first plugin that may want to be asked again."""
+
+    def annotate(self, key: str, value: str) -> None:
+        """Note something for the audit log; the first value of a key stays. Follows: attributesRecord.AddAnnotation."""
+        self.annotations.setdefault(key, value)
+
+
+@dataclass(slots=True)
+class Reinvocation:
+    """Whether mutating admission runs a second time. Follows: apiserver pkg/admission/attributes.go."""
+
+    wanted: bool = False
+    again: bool = False
+    """The second time is under way."""
+    memory: dict[str, Any] = field(default_factory=dict)
+    """What each plugin remembers between the two, by its name."""
 
 
 class ObjectReader(Protocol):

@@ -12,7 +12,9 @@ from typing import Self
 
 from pybernetes.api import printing
 from pybernetes.apiserver import tuning
+from pybernetes.apiserver.admission.chain import Chain
 from pybernetes.apiserver.admission.index import Neighbours, chain
+from pybernetes.apiserver.admission.metrics import AdmissionMetrics
 from pybernetes.apiserver.admission.resource_quota.ledger import Ledger
 from pybernetes.apiserver.admission.resource_quota.status import publish
 from pybernetes.apiserver.allocators.services import ServiceAllocator
@@ -78,7 +80,19 @@ class ApiServer:
         cache = WatchCache(storage, scheme)
         security = assemble(config, cache, parts.clock, parts.ids)
         self._ledger = Ledger(cache, parts.clock)
-        neighbours = Neighbours(cache, security.authorizer, parts.clock, parts.chance, self._ledger)
+        webhooks = WebhookClient(cache, parts.clock, parts.chance)
+        admission_metrics = AdmissionMetrics()
+        neighbours = Neighbours(
+            reader=cache,
+            authorizer=security.authorizer,
+            clock=parts.clock,
+            chance=parts.chance,
+            ledger=self._ledger,
+            ids=parts.ids,
+            scheme=scheme,
+            webhooks=webhooks,
+            metrics=admission_metrics,
+        )
         self.core = Core(
             config=config,
             scheme=scheme,
@@ -97,8 +111,9 @@ class ApiServer:
             security=security,
             allocator=ServiceAllocator(config.service_cidr, parts.chance, config.service_node_ports),
             kubelets=Kubelets(config.kubelet, cache),
-            webhooks=WebhookClient(cache, parts.clock, parts.chance),
+            webhooks=webhooks,
         )
+        self.core.metrics.more.append(admission_metrics.lines)
         self._bootstrapped = False
         self.core.metrics.gauges.update(
             apiserver_storage_objects=lambda: _by_resource(cache.statistics()),
@@ -145,6 +160,8 @@ class ApiServer:
         await self.core.cache.load()
         self.storage.subscribe(self.core.cache.apply)
         self.core.security.authorizer.follow()
+        if isinstance(self.core.admission, Chain):
+            self.core.admission.follow()
         self.core.allocator.follow(self.core.cache)
         self._ledger.follow()
         self._definitions.follow()

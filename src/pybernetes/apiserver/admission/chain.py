@@ -22,11 +22,24 @@ class Chain:
         self.plugins = tuple(plugins)
         self._steps: dict[_Key, tuple[tuple[Step, ...], tuple[Step, ...]]] = {}
 
+    def follow(self) -> None:
+        """Let plugins follow what configures them; from now on the state in memory is complete."""
+        for plugin in self.plugins:
+            plugin.follow(self._steps.clear)
+
     async def mutate(self, request: AdmissionRequest) -> None:
-        for step in self._of(request)[0]:
+        steps = self._of(request)[0]
+        for step in steps:
             waiting = step(request)
             if waiting is not None:
                 await waiting
+        # A webhook changed something: whoever came before it sees that, too. Follows: pkg/admission/reinvocation.go.
+        if request.reinvocation is not None and request.reinvocation.wanted:
+            request.reinvocation.again = True
+            for step in steps:
+                waiting = step(request)
+                if waiting is not None:
+                    await waiting
 
     async def validate(self, request: AdmissionRequest) -> None:
         for step in self._of(request)[1]:

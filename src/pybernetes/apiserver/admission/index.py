@@ -6,6 +6,7 @@ NodeRestriction is on, as kubeadm sets it up.
 
 from dataclasses import dataclass
 
+from pybernetes.apiserver.admission.attributes import Equivalents
 from pybernetes.apiserver.admission.certificates import (
     CertificateApproval,
     CertificateSigning,
@@ -18,6 +19,7 @@ from pybernetes.apiserver.admission.default_storage_class import DefaultStorageC
 from pybernetes.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
 from pybernetes.apiserver.admission.grants import Grants
 from pybernetes.apiserver.admission.limit_ranger import LimitRanger
+from pybernetes.apiserver.admission.metrics import AdmissionMetrics
 from pybernetes.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from pybernetes.apiserver.admission.node_restriction import NodeRestriction
 from pybernetes.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
@@ -31,9 +33,14 @@ from pybernetes.apiserver.admission.runtime_class import RuntimeClass
 from pybernetes.apiserver.admission.service_account import ServiceAccount
 from pybernetes.apiserver.admission.storage_object_in_use_protection import StorageObjectInUseProtection
 from pybernetes.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
+from pybernetes.apiserver.admission.webhooks.calls import Caller
+from pybernetes.apiserver.admission.webhooks.mutating import MutatingAdmissionWebhook
+from pybernetes.apiserver.admission.webhooks.validating import ValidatingAdmissionWebhook
 from pybernetes.apiserver.authz.authorizer import Authorizer
 from pybernetes.apiserver.request import ObjectReader
-from pybernetes.effects import Chance, Clock
+from pybernetes.apiserver.scheme import Scheme
+from pybernetes.apiserver.webhooks.client import WebhookClient
+from pybernetes.effects import Chance, Clock, Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +52,17 @@ class Neighbours:
     clock: Clock
     chance: Chance
     ledger: Ledger
+    ids: Ids
+    scheme: Scheme
+    webhooks: WebhookClient
+    metrics: AdmissionMetrics
 
 
 def plugins(neighbours: Neighbours) -> list[Plugin]:
     """All plugins, in order."""
     reader = neighbours.reader
+    equivalents = Equivalents(neighbours.scheme)
+    caller = Caller(neighbours.webhooks, neighbours.clock, neighbours.ids, neighbours.metrics)
     return [
         NamespaceLifecycle(reader),
         LimitRanger(reader),
@@ -70,6 +83,8 @@ def plugins(neighbours: Neighbours) -> list[Plugin]:
         DefaultIngressClass(reader),
         PodTopologyLabels(reader),
         Grants(neighbours.authorizer),
+        MutatingAdmissionWebhook(reader, equivalents, caller),
+        ValidatingAdmissionWebhook(reader, equivalents, caller),
         ResourceQuota(neighbours.ledger, neighbours.clock),
     ]
 

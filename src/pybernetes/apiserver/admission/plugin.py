@@ -1,6 +1,6 @@
 """What an admission plugin is: what it looks at, what it changes, what it refuses."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 from pybernetes.apiserver.request import AdmissionRequest, Document, ObjectReader
@@ -37,6 +37,9 @@ class Plugin:
             and (self.KINDS is None or (group, plural) in self.KINDS)
             and (self.SUBRESOURCES is None or subresource in self.SUBRESOURCES)
         )
+
+    def follow(self, changed: Callable[[], None]) -> None:
+        """Follow what configures the plugin, and call `changed` when `handles` may answer differently from now on."""
 
     def mutate(self, request: AdmissionRequest) -> Awaitable[None] | None:  # noqa: ARG002 - for those who override it
         """Change the object.

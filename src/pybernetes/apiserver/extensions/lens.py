@@ -133,3 +133,18 @@ class Lens:
         else:
             (converted,) = await self._converter.convert([document], self._storage_version)
         return self._clean(converted, self._storage_version.rpartition("/")[2])
+
+    async def from_version(self, document: Document) -> Document:
+        """A document of any version of the definition, in the lens's.
+
+        Raises:
+            InternalError: the webhook failed.
+        """
+        target = self.resource.api_version
+        if document["apiVersion"] == target:
+            return document
+        if self._converter is None:
+            converted = {**document, "apiVersion": target}
+        else:
+            (converted,) = await self._converter.convert([document], target)
+        return self._clean(converted, self.resource.version)

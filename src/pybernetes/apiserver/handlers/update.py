@@ -139,6 +139,7 @@ async def _try(
     if not owned:
         writes.own(context, new, old, options)
     request = writes.admission_request(context, "UPDATE", new, old, name=info.name, dry_run=options.dry_run)
+    request.revision = current.revision
     await core.admission.mutate(request)
     new = writes.admitted(resource, request, new)
     writes.apply_defaults(resource, new)

@@ -138,6 +138,7 @@ def admission_request(
         user=context.user,
         dry_run=dry_run,
         warnings=context.warnings,
+        query_text=context.request.query_text,
     )
 
 

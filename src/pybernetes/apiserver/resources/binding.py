@@ -42,6 +42,7 @@ async def bind(context: Context) -> Answer:
     request = writes.admission_request(context, "CREATE", binding, None, name=name, dry_run=options.dry_run)
     await core.admission.mutate(request)
     await core.admission.validate(request)
+    binding = request.object or binding
     pods = core.scheme.find("", "v1", "pods")
     assert pods is not None
     now = format_time(core.clock.now())

@@ -151,6 +151,7 @@ async def exec_(context: Context) -> Answer:
     Raises:
         NotFound, BadRequest, Forbidden (admission), ServiceUnavailable.
     """
+    await admit_connection(context, _stream_options(context, command=True))
     return await _stream(context, "exec")
 
 
@@ -160,7 +161,20 @@ async def attach(context: Context) -> Answer:
     Raises:
         NotFound, BadRequest, Forbidden (admission), ServiceUnavailable.
     """
+    await admit_connection(context, _stream_options(context, command=False))
     return await _stream(context, "attach")
+
+
+def _stream_options(context: Context, *, command: bool) -> Document:
+    """PodExecOptions or PodAttachOptions as admission sees them."""
+    pairs = parse_qsl(context.request.query_text, keep_blank_values=True)
+    given = dict(reversed(pairs))
+    found: Document = {name: True for name in STREAM_FLAGS if name in given and is_true(given[name])}
+    if given.get("container"):
+        found["container"] = given["container"]
+    if command:
+        found["command"] = [value for key, value in pairs if key == "command"]
+    return found
 
 
 def stream_parameters(query_text: str, *, command: bool) -> list[tuple[str, str]]:
@@ -202,8 +216,10 @@ async def port_forward(context: Context) -> Answer:
     Raises:
         NotFound, BadRequest, Forbidden (admission), ServiceUnavailable.
     """
-    pod = await _pod(context)
     pairs = parse_qsl(context.request.query_text, keep_blank_values=True)
+    wanted = [int(value) for key, value in pairs if key == "ports" and value.isascii() and value.isdigit()]
+    await admit_connection(context, {"ports": wanted} if wanted else {})
+    pod = await _pod(context)
     ports = [("port", value) for key, value in pairs if key == "ports"]
     info = context.info
     return await _upgrade(context, pod, _with_query(f"/portForward/{info.namespace}/{info.name}", ports))
@@ -212,7 +228,6 @@ async def port_forward(context: Context) -> Answer:
 async def _upgrade(context: Context, pod: Document, path: str) -> Answer:
     if "upgrade" not in context.request.headers:
         raise BadRequest("Upgrade request required")
-    await _admit(context)
     target = context.core.kubelets.target_of_pod(pod, path)
     headers = passed_headers(context.request.headers, upgrade=True)
     upstream = await open_upstream(target, context.request.method, headers)
@@ -221,10 +236,14 @@ async def _upgrade(context: Context, pod: Document, path: str) -> Answer:
     return answer_of(upstream)
 
 
-async def _admit(context: Context) -> None:
-    """Ask admission: connecting is an operation of its own."""
+async def admit_connection(context: Context, options: Document) -> None:
+    """Ask admission before anything else: connecting is an operation of its own.
+
+    Raises:
+        StatusError: it is refused.
+    """
     assert context.subresource is not None
-    options: Document = {"apiVersion": "v1", "kind": context.subresource.kind}
+    options = {"apiVersion": "v1", "kind": context.subresource.kind, **options}
     request = writes.admission_request(context, "CONNECT", options, None, name=context.info.name, dry_run=False)
     await context.core.admission.mutate(request)
     await context.core.admission.validate(request)

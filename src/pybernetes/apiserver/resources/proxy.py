@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.request import Document
+from pybernetes.apiserver.resources.pod_streams import admit_connection
 from pybernetes.apiserver.resources.upstream import Target, answer_of, open_upstream, passed_headers
 from pybernetes.machinery import errors
 from pybernetes.machinery.errors import BadRequest, ServiceUnavailable
@@ -55,9 +56,10 @@ async def proxy(context: Context) -> Answer:
     """What the server behind answers.
 
     Raises:
-        NotFound, BadRequest, ServiceUnavailable.
+        NotFound, BadRequest, Forbidden (admission), ServiceUnavailable.
     """
     core, info, request = context.core, context.info, context.request
+    await admit_connection(context, {"path": "/".join(info.path_parts)} if info.path_parts else {})
     await core.store.catch_up()
     prefix, has_slash, rest = _split_path(context)
     if not has_slash and request.method in {"GET", "HEAD"}:

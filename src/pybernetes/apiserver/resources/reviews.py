@@ -72,6 +72,7 @@ async def review(context: Context) -> Answer:
     request = writes.admission_request(context, "CREATE", document, None, name="", dry_run=options.dry_run)
     await context.core.admission.mutate(request)
     await context.core.admission.validate(request)
+    document = request.object or document
     answered = REVIEWS[resource.group, resource.plural](context, document)
     return document_answer(context, answered, 201)
 
@@ -91,4 +92,5 @@ async def token(context: Context) -> Answer:
     request = writes.admission_request(context, "CREATE", document, None, name=info.name, dry_run=options.dry_run)
     await context.core.admission.mutate(request)
     await context.core.admission.validate(request)
+    document = request.object or document
     return document_answer(context, issuer.issue(info.namespace, info.name, document), 201)

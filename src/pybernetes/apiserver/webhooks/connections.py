@@ -49,6 +49,9 @@ class _Parsed:
     body: bytearray = field(default_factory=bytearray)
     ended: bool = False
     begun: bool = False
+    parser: Any = None
+    reusable: bool = False
+    """Both sides keep the connection; the parser knows only until the next message."""
 
     def on_message_begin(self) -> None:
         self.begun = True
@@ -63,6 +66,7 @@ class _Parsed:
 
     def on_message_complete(self) -> None:
         self.ended = True
+        self.reusable = self.parser.should_keep_alive()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class _Connection:
         """
         parsed = _Parsed()
         parser: Any = httptools.HttpResponseParser(parsed)
+        parsed.parser = parser
         try:
             self.writer.write(request)
             await self.writer.drain()
@@ -114,7 +119,7 @@ class _Connection:
             if parsed.begun:
                 raise Failed(_plain(error)) from None
             raise Stale(_plain(error)) from None
-        return Reply(parser.get_status_code(), parsed.headers, bytes(parsed.body)), parser.should_keep_alive()
+        return Reply(parser.get_status_code(), parsed.headers, bytes(parsed.body)), parsed.reusable
 
     def close(self) -> None:
         with contextlib.suppress(RuntimeError):

@@ -5,10 +5,13 @@ import pytest
 
 from pybernetes.apiserver.admission import index, service_account
 from pybernetes.apiserver.admission.chain import Chain
+from pybernetes.apiserver.admission.metrics import AdmissionMetrics
 from pybernetes.apiserver.admission.resource_quota.ledger import Ledger
 from pybernetes.apiserver.authz.authorizer import Authorizer
 from pybernetes.apiserver.request import AdmissionRequest, Document
-from pybernetes.effects import Chance, VirtualClock
+from pybernetes.apiserver.scheme import Scheme
+from pybernetes.apiserver.webhooks.client import WebhookClient
+from pybernetes.effects import Chance, Ids, VirtualClock
 from pybernetes.machinery.errors import Forbidden, NotFound
 from support.security import ALICE, Objects, meta, request
 
@@ -22,7 +25,18 @@ class Cluster:
         authorizer = Authorizer(self.objects)
         authorizer.follow()
         ledger = Ledger(self.objects, self.clock)
-        neighbours = index.Neighbours(self.objects, authorizer, self.clock, Chance(1), ledger)
+        chance = Chance(1)
+        neighbours = index.Neighbours(
+            reader=self.objects,
+            authorizer=authorizer,
+            clock=self.clock,
+            chance=chance,
+            ledger=ledger,
+            ids=Ids(chance),
+            scheme=Scheme.built_in(),
+            webhooks=WebhookClient(self.objects, self.clock, chance),
+            metrics=AdmissionMetrics(),
+        )
         self.chain: Chain = index.chain(neighbours)
         self.objects.put("", "namespaces", {"metadata": meta("default"), "status": {"phase": "Active"}})
         self.objects.put("", "serviceaccounts", {"metadata": meta("default", "default")})
