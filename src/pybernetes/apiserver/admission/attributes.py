@@ -158,7 +158,7 @@ class Views:
             return document
         document = with_version(document, request) if request.operation == UPDATE else document
         if request.subresource == SCALE:
-            return to_scale(document)
+            return to_scale(document, request.resource)
         if target.api_version != request.resource.api_version or target.plural != request.resource.plural:
             return await self._converted(document, request.resource, target)
         return document
@@ -187,7 +187,7 @@ class Views:
         self._found.clear()
         if is_whole(request) and request.subresource == SCALE:
             assert request.object is not None
-            request.object = set_replicas(dict(request.object), document)
+            request.object = set_replicas(dict(request.object), document, request.resource)
             request.object["metadata"].pop("resourceVersion", None)
         elif is_whole(request):
             if resource.api_version != request.resource.api_version:
