@@ -146,7 +146,11 @@ def test_failure(text: str, message: str) -> None:
         ("[1, 'a']", 5, "expected type 'int' but found 'string'"),
         ("x.foo", 2, "type 'int' does not support field selection"),
         ("x && true", 1, "expected type 'bool' but found 'int'"),
-        ("x.all(i, true)", 1, "expression of type 'int' cannot be range of a comprehension (must be list, map, or dynamic)"),
+        (
+            "x.all(i, true)",
+            1,
+            "expression of type 'int' cannot be range of a comprehension (must be list, map, or dynamic)",
+        ),
         ("[1].all(1, true)", 9, "argument must be a simple name"),
         ("has(x)", 5, "invalid argument to has() macro"),
         ("'a'.matches('(')", 13, "invalid matches argument"),
