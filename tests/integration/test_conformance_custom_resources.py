@@ -374,7 +374,7 @@ async def test_the_published_schema_follows_a_rename_of_a_version(call: Call) ->
 
 
 async def test_a_version_that_is_no_longer_served_is_no_longer_published(call: Call) -> None:
-    """Stopping to serve one version removes its definition from the published OpenAPI and leaves the other as it was."""
+    """Stopping to serve one version removes its definition from the published OpenAPI and keeps the other."""
     await define(call, definition(versions=[version("v5", SCHEMA), version("v6alpha1", SCHEMA, storage=True)]))
     patch = [{"op": "replace", "path": "/spec/versions/1/served", "value": False}]
     await call("PATCH", f"{DEFINITIONS}/foos.tests.example.com", patch, kind=JSON_PATCH)

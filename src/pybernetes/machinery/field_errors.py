@@ -37,6 +37,16 @@ _WORDS = {
 _WITHOUT_VALUE = {REQUIRED, FORBIDDEN, TOO_LONG, INTERNAL}
 
 
+class Verbatim(str):
+    """A value that messages show as it is, without quotes: Go's notation of a struct."""
+
+    __slots__ = ()
+
+
+OMITTED: Final = Verbatim()
+"""The value of an Invalid that shows none: objects and lists that break a rule."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One complaint about one field. `field` is the path: list items as `[0]`, map keys as `[key]`."""
@@ -50,7 +60,7 @@ class FieldError:
     def body(self) -> str:
         """The complaint without the path."""
         text = _WORDS[self.type]
-        if self.type not in _WITHOUT_VALUE:
+        if self.type not in _WITHOUT_VALUE and self.value is not OMITTED:
             text = f"{text}: {render(self.value)}"
         return f"{text}: {self.detail}" if self.detail else text
 
@@ -63,7 +73,7 @@ def render(value: Any) -> str:
     if value is None:
         return '"null"'
     if isinstance(value, str):
-        return quote(value)
+        return str(value) if isinstance(value, Verbatim) else quote(value)
     return orjson.dumps(value).decode()
 
 

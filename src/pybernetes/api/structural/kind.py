@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pybernetes.api import definitions
-from pybernetes.api.structural import defaulting, lists, metadata, ownership, pruning, rules, values
+from pybernetes.api.structural import cel_rules, defaulting, lists, metadata, ownership, pruning, rules, values
 from pybernetes.api.structural.metadata import WrongMetadata
 from pybernetes.api.structural.schema import META_FIELDS, PRESERVING, Structural, has_below
 from pybernetes.machinery import field_errors as fe
@@ -119,9 +119,20 @@ class CustomKind:
             found += lists.check(new, self.schema)
         return found
 
-    def _finished(self, found: list[FieldError], new: Json, old: Json | None) -> list[FieldError]:  # noqa: ARG002
+    @functools.cached_property
+    def _rules(self) -> cel_rules.Node | None:
+        """Compiled when the first object is written: most definitions are loaded and never written to."""
+        return cel_rules.compiled(self.schema)
+
+    def _finished(self, found: list[FieldError], new: Json, old: Json | None) -> list[FieldError]:
         """The rules of the schema have the last word; only an object of the right shape can be asked."""
-        return found
+        if self._rules is None:
+            return found
+        if cel_rules.blocks(found):
+            return [*found, cel_rules.not_checked()]
+        evaluation = cel_rules.Evaluation()
+        evaluation.run(self._rules, new, old, update=old is not None)
+        return found + evaluation.errors
 
     def _scale(self, document: Json, *, spec: bool) -> list[FieldError]:
         if self.scale is None:

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from pybernetes.api.structural.schema import META_FIELDS
 from pybernetes.machinery import field_errors as fe
-from pybernetes.machinery import go_regexp
+from pybernetes.machinery.cel import regex
+from pybernetes.machinery.cel.errors import EvaluationError
 from pybernetes.machinery.field_errors import FieldError
 
 Json = dict[str, Any]
@@ -139,8 +140,8 @@ def _value_validation(
     pattern = schema.get("pattern")
     if pattern:
         try:
-            go_regexp.compile_pattern(pattern)
-        except go_regexp.PatternError as error:
+            regex.compiled(pattern)
+        except EvaluationError as error:
             text = f"must be a valid regular expression, but isn't: {error}"
             errors.append(fe.invalid_value(f"{path}.pattern", pattern, text))
 

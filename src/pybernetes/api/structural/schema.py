@@ -62,11 +62,6 @@ class Structural:
         found = self.properties.get(name)
         return found if found is not None else self.additional
 
-    @property
-    def correlates_fields(self) -> bool:
-        """Fields before and after a change are the same fields. Follows: cel.MapIsCorrelatable."""
-        return self.map_type != ATOMIC
-
     def below(self) -> "Iterator[Structural]":
         """The places right below this one."""
         yield from self.properties.values()

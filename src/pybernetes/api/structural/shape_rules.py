@@ -19,6 +19,8 @@ from pybernetes.machinery.field_errors import FieldError
 Json = dict[str, Any]
 Errors = list[FieldError]
 
+MAX_COST: Final = 2**64 - 1
+"""Costs stop here, as Go's counters do."""
 TYPES: Final = ("array", "boolean", "integer", "number", "object", "string")
 REASONS: Final = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 _UNSUPPORTED: Final = (
@@ -42,6 +44,8 @@ class Place:
     no_defaults: str | None = None
     """Why defaults are forbidden here; empty without a reason, None when they are not."""
     in_metadata: bool = False
+    cardinality: int | None = 1
+    """How often the place can be there in one object; None where nothing bounds it."""
     uncorrelated: str = ""
     """Path of the place above whose parts, old and new, cannot be told to be the same: no oldSelf below."""
 
@@ -74,7 +78,7 @@ def _check(errors: Errors, expressions: Errors, schema: Json, path: str, place: 
 
 def _below(schema: Json, path: str, place: Place) -> list[tuple[Json, str, Place]]:
     """The schemas right below, with their paths."""
-    inner = dataclasses.replace(place, root=False)
+    inner = dataclasses.replace(place, root=False, cardinality=_times(place.cardinality, schema))
     found: list[tuple[Json, str, Place]] = []
     additional = schema.get("additionalProperties")
     if isinstance(additional, dict):
@@ -84,8 +88,6 @@ def _below(schema: Json, path: str, place: Place) -> list[tuple[Json, str, Place
         found.append((additional, f"{path}.additionalProperties", where))
     for name, below in schema.get("properties", {}).items():
         where = inner
-        if schema.get("x-kubernetes-map-type") == "atomic":
-            where = dataclasses.replace(where, uncorrelated=where.uncorrelated or path)
         if name in META_FIELDS and (place.root or schema.get("x-kubernetes-embedded-resource")):
             where = dataclasses.replace(where, in_metadata=True)
             if place.root:
@@ -103,6 +105,16 @@ def _below(schema: Json, path: str, place: Place) -> list[tuple[Json, str, Place
             where = dataclasses.replace(where, uncorrelated=where.uncorrelated or path)
         found.append((items, f"{path}.items", where))
     return found
+
+
+def _times(cardinality: int | None, schema: Json) -> int | None:
+    """How often what is right below can be there. Follows: cel_validation.go, extractMaxElements."""
+    factor: int | None = 1
+    if schema.get("type") == "array":
+        factor = schema.get("maxItems")
+    elif schema.get("type") == "object" and schema.get("additionalProperties") is not None:
+        factor = schema.get("maxProperties")
+    return None if cardinality is None or factor is None else min(cardinality * max(factor, 0), MAX_COST)
 
 
 def _keywords(errors: Errors, schema: Json, path: str, place: Place) -> None:

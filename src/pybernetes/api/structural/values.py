@@ -18,9 +18,10 @@ from typing import Any, Final
 import orjson
 
 from pybernetes.api.structural.formats import text_format
-from pybernetes.api.structural.schema import ATOMIC, Structural
+from pybernetes.api.structural.schema import Structural
 from pybernetes.machinery import field_errors as fe
-from pybernetes.machinery import go_regexp
+from pybernetes.machinery.cel import regex
+from pybernetes.machinery.cel.errors import EvaluationError
 from pybernetes.machinery.field_errors import FieldError
 
 Json = dict[str, Any]
@@ -189,9 +190,9 @@ def _text(result: Result, value: str, schema: Json, form: str, path: str) -> Non
         result.add(_invalid(path, value, f"{path} in body should be at least {shortest} chars long"))
     elif pattern:
         try:
-            if go_regexp.compile_pattern(pattern).search(value) is None:
+            if regex.compiled(pattern).search(value) is None:
                 result.add(_invalid(path, value, f"{path} in body should match '{pattern}'"))
-        except go_regexp.PatternError as error:
+        except EvaluationError as error:
             text = f"{path} in body should match '{pattern}, but pattern is invalid: {error}'"
             result.add(_invalid(path, value, text))
     valid = text_format(form)
@@ -249,7 +250,7 @@ def _shown(number: float) -> str:
 def _list(result: Result, value: list[Any], schema: Json, path: str, old: Any, structural: Structural | None) -> None:
     items = schema.get("items")
     if isinstance(items, dict):
-        before = _Correlated(old, structural)
+        before = Correlated(old, structural)
         below = structural.items if structural is not None else None
         for index, item in enumerate(value):
             place = f"{path}[{index}]"
@@ -268,7 +269,7 @@ def _list(result: Result, value: list[Any], schema: Json, path: str, old: Any, s
     result.passed += 1
 
 
-class _Correlated:
+class Correlated:
     """Finds the old item that an item of a list-map is the successor of."""
 
     __slots__ = ("_keys", "_stored")
@@ -301,7 +302,7 @@ def _object(result: Result, value: Json, schema: Json, path: str, old: Any, stru
     if most is not None and len(value) > most:
         result.add(fe.too_many(_error_path(path), len(value), most))
     properties, additional = schema.get("properties", {}), schema.get("additionalProperties")
-    correlates = type(old) is dict and structural is not None and structural.map_type != ATOMIC
+    correlates = type(old) is dict and structural is not None
 
     def field(name: str, below: Json, place: str) -> None:
         if correlates and name in old and not (path == "" and name in _TYPE_META):

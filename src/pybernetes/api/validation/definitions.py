@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pybernetes.api import definitions
-from pybernetes.api.structural import default_rules, field_paths, rules, shape_rules
+from pybernetes.api.structural import cel_rules, default_rules, field_paths, rules, shape_rules
 from pybernetes.api.structural.schema import Structural
 from pybernetes.api.validation import common, extensions
 from pybernetes.api.validation.common import Errors
@@ -212,7 +212,7 @@ def _deprecation(errors: Errors, version: Json, path: str) -> None:
         errors.append(fe.invalid_value(place, text, why))
 
 
-def _schema(errors: Errors, schema: Json, path: str, *, has_status: bool, unchanged: bool) -> None:  # noqa: ARG001
+def _schema(errors: Errors, schema: Json, path: str, *, has_status: bool, unchanged: bool) -> None:
     place = f"{path}.openAPIV3Schema"
     found: Errors = []
     if has_status:
@@ -222,10 +222,24 @@ def _schema(errors: Errors, schema: Json, path: str, *, has_status: bool, unchan
     not_structural = rules.check(schema, place)
     wrong_defaults: Errors = []
     if not not_structural:
-        wrong_defaults = default_rules.check(Structural(schema), place)
+        wrong_defaults = default_rules.check(Structural(schema), place, _default_rules)
     found += not_structural or wrong_defaults
-    found += shape_rules.check(schema, place)
-    errors.extend(found)
+    # Only of a structural schema with good defaults can expressions be compiled.
+    static = cel_rules.StaticRules(unchanged=unchanged)
+    found += shape_rules.check(schema, place, None if not_structural or wrong_defaults else static)
+    errors.extend([*found, *static.together(place)])
+
+
+def _default_rules(value: Any, schema: Structural, path: str) -> Errors:
+    """What the rules of a place say of its default: unchanged, and as something new."""
+    node = cel_rules.compiled(schema, root=False)
+    if node is None:
+        return []
+    evaluation = cel_rules.Evaluation()
+    evaluation.run(node, value, value, path)
+    if not evaluation.errors:
+        evaluation.run(node, value, None, path)
+    return evaluation.errors
 
 
 def _status_root(errors: Errors, schema: Json, path: str) -> None:
