@@ -403,3 +403,35 @@ async def test_without_webhooks_nothing_is_asked(cluster: Cluster) -> None:
     await cluster.server.create(MAPS, config_map("a"))
     steps = chain._steps["", "configmaps", "", "CREATE"]
     assert not any("Webhook" in type(step.__self__).__name__ for part in steps for step in part)
+
+
+async def test_match_conditions_decide_who_is_asked(cluster: Cluster) -> None:
+    cluster.hooks.answers = {"/x": patch({"op": "add", "path": "/data/seen", "value": "1"})}
+    conditions = [
+        {"name": "not-skip-me", "expression": 'object.metadata.name != "skip-me"'},
+        {"name": "may", "expression": "authorizer.group('').resource('pods').check('list').allowed()"},
+    ]
+    await cluster.register("Mutating", cluster.hook("/x", "configmaps", matchConditions=conditions))
+    assert "seen" in (await cluster.server.create(MAPS, config_map("a", x="1")))["data"]
+    assert "seen" not in (await cluster.server.create(MAPS, config_map("skip-me", x="1")))["data"]
+
+
+async def test_match_conditions_that_fail_refuse_the_request(cluster: Cluster) -> None:
+    cluster.hooks.answers = {"/x": allow}
+    conditions = [{"name": "broken", "expression": "object.spec.missing == 1"}]
+    await cluster.register("Validating", cluster.hook("/x", "configmaps", matchConditions=conditions))
+    status = await cluster.server.create(MAPS, config_map("a"), status=403)
+    assert status["message"] == (
+        "configmaps \"a\" is forbidden: expression 'object.spec.missing == 1' resulted in error: no such key: spec"
+    )
+    assert not cluster.hooks.requests
+
+
+async def test_match_conditions_that_do_not_compile_are_refused(cluster: Cluster) -> None:
+    conditions = [{"name": "bad", "expression": "... [] bad expression"}]
+    hook = cluster.hook("/x", "configmaps", matchConditions=conditions)
+    body = {"metadata": {"name": "bad"}, "webhooks": [hook]}
+    status = await cluster.server.create(f"{HOOKS}/validatingwebhookconfigurations", body, status=422)
+    (cause,) = status["details"]["causes"]
+    assert cause["field"] == "webhooks[0].matchConditions[0].expression"
+    assert 'Invalid value: "... [] bad expression": compilation failed: ERROR: <input>:1:' in cause["message"]

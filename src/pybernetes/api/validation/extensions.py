@@ -1,7 +1,7 @@
 """Checks of what extends the API: webhooks, admission policies, flow schemas, custom resource definitions.
 
-Expressions are compiled by admission, structural schemas by the custom resource machinery; here are names, references,
-counts and fixed words.
+Expressions are compiled by `expressions`, structural schemas by the custom resource machinery; here are names,
+references, counts and fixed words.
 
 Follows: pkg/apis/admissionregistration/validation; apiextensions-apiserver pkg/apis/apiextensions/validation;
 pkg/apis/flowcontrol/validation; kube-aggregator pkg/apis/apiregistration/validation.
@@ -9,7 +9,7 @@ pkg/apis/flowcontrol/validation; kube-aggregator pkg/apis/apiregistration/valida
 
 from typing import Any, Final
 
-from pybernetes.api.validation import common
+from pybernetes.api.validation import common, expressions
 from pybernetes.api.validation.common import Errors, add_invalid
 from pybernetes.machinery import field_errors as fe
 from pybernetes.machinery import names
@@ -26,7 +26,7 @@ _REVIEW_VERSIONS: Final = ("v1", "v1beta1")
 MAX_CONDITIONS: Final = 64
 
 
-def webhooks(errors: Errors, document: Json) -> None:
+def _webhooks(errors: Errors, document: Json) -> None:
     seen: set[str] = set()
     for index, webhook in enumerate(document.get("webhooks") or ()):
         path, name = f"webhooks[{index}]", webhook.get("name", "")
@@ -133,11 +133,27 @@ def _conditions(errors: Errors, path: str, conditions: list[Json]) -> None:
             errors.append(fe.required(f"{path}[{index}].expression"))
 
 
-def webhooks_update(errors: Errors, new: Json, _old: Json) -> None:
-    webhooks(errors, new)
+def webhooks(errors: Errors, document: Json) -> None:
+    _webhooks(errors, document)
+    for index, webhook in enumerate(document.get("webhooks") or ()):
+        conditions = webhook.get("matchConditions")
+        if conditions:
+            expressions.match_conditions(errors, f"webhooks[{index}].matchConditions", conditions)
+
+
+def webhooks_update(errors: Errors, new: Json, old: Json) -> None:
+    if expressions.changed(new, old):
+        webhooks(errors, new)
+    else:
+        _webhooks(errors, new)
 
 
 def admission_policy(errors: Errors, document: Json) -> None:
+    _admission_policy(errors, document)
+    expressions.policy(errors, document)
+
+
+def _admission_policy(errors: Errors, document: Json) -> None:
     spec = document.get("spec") or {}
     common.one_of(errors, "spec.failurePolicy", spec.get("failurePolicy"), _FAILURE)
     constraints = spec.get("matchConstraints")
@@ -156,8 +172,9 @@ def admission_policy(errors: Errors, document: Json) -> None:
                 errors.append(fe.required(f"spec.paramKind.{field}"))
     if document.get("kind") == "ValidatingAdmissionPolicy":
         if not spec.get("validations") and not spec.get("auditAnnotations"):
-            text = "validations or auditAnnotations must be non-empty"
-            errors.append(fe.required("spec.validations", f"{text}; at least one of them must be specified"))
+            text = "validations or auditAnnotations must contain at least one item"
+            errors.append(fe.required("spec.validations", text))
+            errors.append(fe.required("spec.auditAnnotations", text))
         for index, rule in enumerate(spec.get("validations") or ()):
             if not (rule.get("expression") or "").strip():
                 text = "expression is not specified"
@@ -167,8 +184,11 @@ def admission_policy(errors: Errors, document: Json) -> None:
     _conditions(errors, "spec.matchConditions", spec.get("matchConditions") or [])
 
 
-def admission_policy_update(errors: Errors, new: Json, _old: Json) -> None:
-    admission_policy(errors, new)
+def admission_policy_update(errors: Errors, new: Json, old: Json) -> None:
+    if expressions.changed(new, old):
+        admission_policy(errors, new)
+    else:
+        _admission_policy(errors, new)
 
 
 _ACTIONS: Final = ("Audit", "Deny", "Warn")

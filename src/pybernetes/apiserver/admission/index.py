@@ -62,7 +62,7 @@ def plugins(neighbours: Neighbours) -> list[Plugin]:
     """All plugins, in order."""
     reader = neighbours.reader
     equivalents = Equivalents(neighbours.scheme)
-    caller = Caller(neighbours.webhooks, neighbours.clock, neighbours.ids, neighbours.metrics)
+    caller = Caller(neighbours.webhooks, neighbours.clock, neighbours.ids, neighbours.metrics, neighbours.authorizer)
     return [
         NamespaceLifecycle(reader),
         LimitRanger(reader),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pybernetes.apiserver.admission.attributes import Attributes, Views
+from pybernetes.apiserver.admission.evaluation import bindings_of
 from pybernetes.apiserver.admission.metrics import CALLING_ERROR, NO_ERROR, SERVER_ERROR, AdmissionMetrics
 from pybernetes.apiserver.admission.webhooks.hooks import Hook
 from pybernetes.apiserver.admission.webhooks.matching import Invocation
@@ -19,6 +20,7 @@ from pybernetes.apiserver.admission.webhooks.review import (
     review_version,
     verdict_of,
 )
+from pybernetes.apiserver.interfaces import Authorizer
 from pybernetes.apiserver.webhooks.client import CallFailed, WebhookClient
 from pybernetes.effects import Clock, Ids
 from pybernetes.machinery import errors
@@ -46,6 +48,28 @@ class Caller:
     clock: Clock
     ids: Ids
     metrics: AdmissionMetrics
+    authorizer: Authorizer
+
+    async def meets(self, invocation: Invocation, attributes: Attributes, views: Views, step: str) -> bool:
+        """Whether the request meets the webhook's match conditions.
+
+        Raises:
+            Forbidden: they cannot be evaluated, and that matters.
+        """
+        hook, operation = invocation.hook, attributes.operation
+        if hook.conditions is None:
+            return True
+        view = await views.of(invocation.resource)
+        match = hook.conditions.match(bindings_of(attributes, invocation.resource, view, None, self.authorizer))
+        for _ in range(match.failures):
+            self.metrics.condition_failed(hook.name, "webhook", step, operation)
+        if match.error:
+            log.warning("match conditions failed webhook=%s why=%s", hook.name, match.error)
+            gvr = attributes.resource
+            raise errors.forbidden(gvr.resource, gvr.group, attributes.name, match.error)
+        if not match.matches:
+            self.metrics.condition_excluded(hook.name, "webhook", step, operation)
+        return match.matches
 
     async def ask(self, invocation: Invocation, attributes: Attributes, views: Views, step: str) -> Verdict | None:
         """The verdict of a webhook that allows the request; None when it failed and that does not matter.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pybernetes.apiserver.admission.evaluation import Conditions, conditions_of
 from pybernetes.apiserver.request import Document, ObjectReader
 from pybernetes.machinery import labels
 from pybernetes.machinery.labels import Selector, SelectorError
@@ -40,6 +41,7 @@ class Hook:
     side_effects: str
     review_versions: tuple[str, ...]
     reinvoked: bool
+    conditions: Conditions | None = None
 
     @property
     def client_config(self) -> Document:
@@ -68,6 +70,9 @@ def hook_of(configuration: str, number: int, document: Document) -> Hook:
         side_effects=document.get("sideEffects", ""),
         review_versions=tuple(document.get("admissionReviewVersions") or ()),
         reinvoked=document.get("reinvocationPolicy") == "IfNeeded",
+        conditions=conditions_of(
+            document.get("matchConditions"), ignores_failures=document.get("failurePolicy") == "Ignore"
+        ),
     )
 
 

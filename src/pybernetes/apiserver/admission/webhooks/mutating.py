@@ -83,7 +83,9 @@ class MutatingAdmissionWebhook(Plugin):
         views = Views(attributes, self._equivalents)
         for number, hook in enumerate(self._source.hooks):
             invocation = invocation_of(hook, attributes, self._equivalents, self._reader)
-            if invocation is None or (state.again and hook.uid not in memory.again):
+            if invocation is None or not await self._caller.meets(invocation, attributes, views, ADMIT):
+                continue
+            if state.again and hook.uid not in memory.again:
                 continue
             if await self._ask(invocation, attributes, views, number, round_=int(state.again)):
                 memory.require_previous()

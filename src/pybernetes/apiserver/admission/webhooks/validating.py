@@ -47,7 +47,7 @@ class ValidatingAdmissionWebhook(Plugin):
         invocations = []
         for hook in self._source.hooks:
             invocation = invocation_of(hook, attributes, self._equivalents, self._reader)
-            if invocation is not None:
+            if invocation is not None and await self._caller.meets(invocation, attributes, views, VALIDATING):
                 invocations.append(invocation)
         if not invocations:
             return

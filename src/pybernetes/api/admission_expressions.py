@@ -1,0 +1,199 @@
+"""Expressions of admission: what they may name, and how they are compiled.
+
+    object, oldObject     the documents, of any kind; null where there is none
+    request               the AdmissionRequest without its objects
+    namespaceObject       the namespace of the request; null for what is in none
+    params                what the binding names; only with a paramKind
+    variables             of the policy, each computed when first read
+    authorizer            may this user do that (`admission_authorizer`)
+    Object, JSONPatch     what mutations build
+
+Shared by validation, which refuses what does not compile, and by admission, which runs it.
+
+Follows: apiserver pkg/admission/plugin/cel/{compile,composition}.go; pkg/cel/mutation.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pybernetes.api.admission_authorizer import AUTHORIZER, LIBRARY, RESOURCE_CHECK
+from pybernetes.machinery import cel
+from pybernetes.machinery.cel import CelError, Environment, Field, Program, Type
+from pybernetes.machinery.cel.functions import Library
+
+VARIABLES_TYPE: Final = "kubernetes.variables"
+OBJECT_TYPE: Final = "Object"
+
+
+def _texts(*field_names: str) -> dict[str, Type | Field]:
+    return dict.fromkeys(field_names, cel.STRING)
+
+
+def _request_type() -> Type:
+    kind = cel.struct("kubernetes.GroupVersionKind", _texts("group", "version", "kind"))
+    resource = cel.struct("kubernetes.GroupVersionResource", _texts("group", "version", "resource"))
+    texts = cel.list_of(cel.STRING)
+    user = cel.struct(
+        "kubernetes.UserInfo",
+        {**_texts("username", "uid"), "groups": texts, "extra": cel.map_of(cel.STRING, texts)},
+    )
+    return cel.struct(
+        "kubernetes.AdmissionRequest",
+        {
+            **_texts("subResource", "requestSubResource", "name", "namespace", "operation"),
+            "kind": kind,
+            "resource": resource,
+            "requestKind": kind,
+            "requestResource": resource,
+            "userInfo": user,
+            "dryRun": cel.BOOL,
+            "options": cel.DYN,
+        },
+    )
+
+
+def _namespace_type() -> Type:
+    text = {"type": "string"}
+    moment = {"type": "string", "format": "date-time"}
+    texts = {"type": "array", "items": text}
+    by_key = {"type": "object", "additionalProperties": text}
+    condition = dict.fromkeys(("status", "type", "message", "reason"), text)
+    metadata = {
+        **dict.fromkeys(("name", "generateName", "namespace", "uid", "resourceVersion"), text),
+        "labels": by_key,
+        "annotations": by_key,
+        "creationTimestamp": moment,
+        "deletionTimestamp": moment,
+        "deletionGracePeriodSeconds": {"type": "integer"},
+        "generation": {"type": "integer"},
+        "finalizers": texts,
+    }
+    conditions = {"type": "object", "properties": {**condition, "lastTransitionTime": moment}}
+    status = {"phase": text, "conditions": {"type": "array", "items": conditions}}
+    found = cel.schema_type(
+        {
+            "type": "object",
+            "properties": {
+                "metadata": {"type": "object", "properties": metadata},
+                "spec": {"type": "object", "properties": {"finalizers": texts}},
+                "status": {"type": "object", "properties": status},
+            },
+        },
+        name="kubernetes.Namespace",
+    )
+    assert found is not None
+    return found
+
+
+class _AnyField(Mapping[str, Field]):
+    """The fields of an object type without a schema: every name, of any type."""
+
+    def __getitem__(self, name: str) -> Field:
+        return Field(name, cel.DYN)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 1  # it has fields, though nobody can list them
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ARG002 - every name is one
+        return self[name]
+
+
+JSON_PATCH: Final = cel.struct("JSONPatch", {**_texts("op", "path", "from"), "value": cel.DYN})
+OBJECT: Final = cel.struct(OBJECT_TYPE, {})
+
+
+class _MutationTypes(dict[str, Type]):
+    """The known types and those that come into being by their names: `Object.spec.template`."""
+
+    def __missing__(self, name: str) -> Type:
+        if name == OBJECT_TYPE or name.startswith(f"{OBJECT_TYPE}."):
+            return Type(OBJECT.kind, name, fields=_AnyField())
+        raise KeyError(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
+_MUTATION_LIBRARY = Library("kubernetes.jsonpatch")
+
+
+@_MUTATION_LIBRARY.define("string_escapeKey", "jsonpatch.escapeKey(string) -> string")
+def _escape_key(text: str) -> str:
+    """A key as JSON pointers write it. Follows: apiserver pkg/cel/library/jsonpatch.go."""
+    return text.replace("~", "~0").replace("/", "~1")
+
+
+class _MutationEnvironment(Environment):
+    """An environment in which mutations can be built."""
+
+    def __init__(self, variables: Mapping[str, Type]) -> None:
+        super().__init__(variables, structs=(JSON_PATCH,), extra_libraries=(LIBRARY, _MUTATION_LIBRARY))
+        self.types = _MutationTypes(self.types)
+        self.structs = _MutationTypes(self.structs)
+
+    def extend(self, variables: Mapping[str, Type]) -> Environment:
+        return _MutationEnvironment({**self.variables, **variables})
+
+
+@functools.cache
+def environment(*, params: bool, authorizer: bool, mutates: bool = False) -> Environment:
+    """What expressions may name, without variables."""
+    variables = {
+        "object": cel.DYN,
+        "oldObject": cel.DYN,
+        "namespaceObject": _namespace_type(),
+        "request": _request_type(),
+    }
+    if params:
+        variables["params"] = cel.DYN
+    if authorizer:
+        variables |= {"authorizer": AUTHORIZER, "authorizer.requestResource": RESOURCE_CHECK}
+    return _MutationEnvironment(variables) if mutates else Environment(variables, extra_libraries=(LIBRARY,))
+
+
+def with_variables(base: Environment, declared: Mapping[str, Type]) -> Environment:
+    """The environment with the policy's variables so far."""
+    return base.extend({"variables": cel.struct(VARIABLES_TYPE, declared)})
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled text, or why it does not compile."""
+
+    text: str
+    program: Program | None
+    error: str = ""
+
+    @property
+    def type(self) -> Type:
+        return cel.DYN if self.program is None else self.program.type
+
+
+def compile_expression(text: str, within: Environment, *expected: Type) -> Expression:
+    """The text compiled; its type must be exactly one of `expected`, of which none allows all."""
+    try:
+        program = within.compile(text)
+    except CelError as error:
+        return Expression(text, None, f"compilation failed: {error}")
+    if expected and program.type not in expected:
+        found = _go_name(program.type)
+        if len(expected) == 1:
+            return Expression(text, None, f"must evaluate to {_go_name(expected[0])} but got {found}")
+        wanted = " ".join(_go_name(one) for one in expected)
+        return Expression(text, None, f"must evaluate to one of [{wanted}] but got {found}")
+    return Expression(text, program)
+
+
+def _go_name(shown: Type) -> str:
+    """The type as cel-go's Type.String shows it."""
+    if not shown.parameters:
+        return shown.name
+    return f"{shown.name}({', '.join(_go_name(one) for one in shown.parameters)})"
