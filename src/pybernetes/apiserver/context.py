@@ -7,7 +7,7 @@ from pybernetes.api.registry import Subresource
 from pybernetes.apiserver.allocators.services import ServiceAllocator
 from pybernetes.apiserver.cache.watch_cache import WatchCache
 from pybernetes.apiserver.config import Config
-from pybernetes.apiserver.forms import Forms
+from pybernetes.apiserver.form_choice import Forms
 from pybernetes.apiserver.http.message import Answer, Request
 from pybernetes.apiserver.http.negotiation import Output, negotiate
 from pybernetes.apiserver.interfaces import Admission, Authenticator, Authorizer, Documents
@@ -74,7 +74,10 @@ class Context:
         Raises:
             NotAcceptable.
         """
-        return negotiate(self.request.headers.get("accept", ""), streaming=streaming, tables=tables)
+        accept = self.request.headers.get("accept", "")
+        if "proto" in accept and self.served is not None and self.served.custom:
+            return negotiate(accept, streaming=streaming, tables=tables, binary=False)
+        return negotiate(accept, streaming=streaming, tables=tables)
 
     def query(self, name: str) -> str:
         return self.request.query.get(name, "") if self.request.query_text else ""

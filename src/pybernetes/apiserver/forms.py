@@ -16,7 +16,7 @@ import orjson
 
 from pybernetes.api.registry import Resource
 from pybernetes.apiserver.cache.objects import CachedObject
-from pybernetes.apiserver.http.negotiation import META_GROUP, Output, Shape, not_acceptable
+from pybernetes.apiserver.http.negotiation import META_GROUP
 from pybernetes.apiserver.request import Document
 from pybernetes.apiserver.resources import conversion
 from pybernetes.apiserver.scheme import Served
@@ -102,6 +102,10 @@ class ObjectForm:
         metadata = bookmark_metadata(revision, initial_events_end=initial_events_end)
         return b'{"type":"BOOKMARK","object":%b"metadata":%b}}\n' % (self.head, orjson.dumps(metadata))
 
+    def error(self, status: Document) -> bytes:
+        """The last line of a watch that failed."""
+        return error_line(status)
+
 
 class CustomForm(ObjectForm):
     """Whole objects of a custom resource, as its lens shows them."""
@@ -119,6 +123,10 @@ ITEMS_PER_PART = 64
 """Objects joined into one part of a list: bounds how long the loop is held."""
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+
+def error_line(status: Document) -> bytes:
+    return b'{"type":"ERROR","object":%b}\n' % orjson.dumps(status)
 
 
 def bookmark_metadata(revision: int, *, initial_events_end: bool) -> Document:
@@ -160,6 +168,10 @@ class MetadataForm:
     def bookmark(self, revision: int, *, initial_events_end: bool = False) -> bytes:
         metadata = bookmark_metadata(revision, initial_events_end=initial_events_end)
         return b'{"type":"BOOKMARK","object":%b"metadata":%b}}\n' % (self.head, orjson.dumps(metadata))
+
+    def error(self, status: Document) -> bytes:
+        """The last line of a watch that failed."""
+        return error_line(status)
 
 
 def _metadata_body(obj: CachedObject) -> bytes:
@@ -221,8 +233,9 @@ class TableForm:
         metadata = bookmark_metadata(revision, initial_events_end=initial_events_end)
         return b'{"type":"BOOKMARK","object":%b}\n' % self._table(b"", metadata, columns=False)
 
-
-Form = ObjectForm | MetadataForm | TableForm
+    def error(self, status: Document) -> bytes:
+        """The last line of a watch that failed."""
+        return error_line(status)
 
 
 def row_conditions(resource: Resource, document: Document) -> list[Document]:
@@ -239,43 +252,3 @@ def row_conditions(resource: Resource, document: Document) -> list[Document]:
 def object_form(served: Served) -> ObjectForm:
     """Objects as they are, or as a lens shows them."""
     return ObjectForm(served) if served.lens is None else CustomForm(served, served.lens)
-
-
-class Forms:
-    """Makes forms; the plain ones once per resource."""
-
-    def __init__(self, printer: Printer, now: Callable[[], datetime]) -> None:
-        self._printer = printer
-        self._now = now
-        self._objects: dict[Served, ObjectForm] = {}
-
-    def forget(self, served: Served) -> None:
-        """`served` is served no more."""
-        self._objects.pop(served, None)
-
-    def of(self, served: Served, output: Output, include_object: str = "") -> Form:
-        """The form an answer about objects of `served` takes.
-
-        Raises:
-            NotAcceptable: a list was asked for as something only single objects can be, or the reverse.
-        """
-        match output.shape:
-            case Shape.OBJECT:
-                found = self._objects.get(served)
-                if found is None:
-                    found = self._objects[served] = object_form(served)
-                return found
-            case Shape.TABLE:
-                return TableForm(served, output.version, include_object, self._printer, self._now)
-            case Shape.METADATA | Shape.METADATA_LIST:
-                return MetadataForm(served, output.version)
-
-
-def check_shape(output: Output, *, is_list: bool) -> None:
-    """Lists come as PartialObjectMetadataList, single objects as PartialObjectMetadata.
-
-    Raises:
-        NotAcceptable.
-    """
-    if (output.shape is Shape.METADATA and is_list) or (output.shape is Shape.METADATA_LIST and not is_list):
-        raise not_acceptable("application/json", "application/yaml")

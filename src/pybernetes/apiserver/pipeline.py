@@ -19,6 +19,7 @@ from typing import Any
 
 from pybernetes.apiserver.context import Context, Core
 from pybernetes.apiserver.handlers import dispatch
+from pybernetes.apiserver.handlers.output import status_answer
 from pybernetes.apiserver.http.message import Answer, Hijack, Request, Response, Streaming
 from pybernetes.apiserver.http.statuses import failure, method_not_allowed, resource_not_served
 from pybernetes.apiserver.interfaces import Decision
@@ -347,8 +348,8 @@ def answer_to(context: Context, error: Exception) -> Response:
     """The answer to a request that failed; what is our own mistake is logged."""
     if isinstance(error, StatusError):
         if error.http_code == 403 and context.user == ANONYMOUS and context.request.headers.get("authorization"):
-            return failure(errors.unauthorized())
-        return failure(error)
+            return _refusal(context, errors.unauthorized())
+        return _refusal(context, error)
     log.error(
         "request failed method=%s path=%s user=%s",
         context.request.method,
@@ -357,6 +358,13 @@ def answer_to(context: Context, error: Exception) -> Response:
         exc_info=error,
     )
     return failure(errors.internal_error(f"{type(error).__name__}: {error}"))
+
+
+def _refusal(context: Context, error: StatusError) -> Response:
+    """A failure as the client wants to read it; only those who ask for something else than JSON pay for asking."""
+    found = failure(error)
+    accept = context.request.headers.get("accept", "")
+    return status_answer(context, found) if "protobuf" in accept or "yaml" in accept else found
 
 
 def request_timeout() -> errors.Timeout:

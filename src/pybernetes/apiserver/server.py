@@ -24,7 +24,7 @@ from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.context import Core
 from pybernetes.apiserver.discovery import Discovery
 from pybernetes.apiserver.extensions.owner import Owner
-from pybernetes.apiserver.forms import Forms
+from pybernetes.apiserver.form_choice import Forms
 from pybernetes.apiserver.health import Health
 from pybernetes.apiserver.http.protocol import HttpProtocol
 from pybernetes.apiserver.http.tls import server_context

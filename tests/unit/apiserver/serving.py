@@ -82,6 +82,7 @@ class Watch:
         self.stream = MemoryStream()
         self._rest = b""
         self._events: list[Any] = []
+        self.content_type = answer.content_type
         self._task = asyncio.create_task(self._run(answer))
 
     async def _run(self, answer: Streaming) -> None:

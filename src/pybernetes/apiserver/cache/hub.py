@@ -16,12 +16,13 @@ Follows: apiserver pkg/storage/cacher/cacher.go, dispatchEvents; cache_watcher.g
 
 import asyncio
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from pybernetes.apiserver.cache.objects import CachedObject, Event
 from pybernetes.apiserver.cache.resource_cache import ResourceCache
 from pybernetes.apiserver.cache.selection import TRIGGER_FIELDS, Selection
 from pybernetes.apiserver.http.message import Chunk, Stream
+from pybernetes.machinery.errors import Expired
 
 WATCHERS_PER_TURN = 64
 EVENTS_PER_PASS = 512
@@ -40,6 +41,10 @@ class Form(Protocol):
 
     def bookmark(self, revision: int, *, initial_events_end: bool = False) -> bytes:
         """A line that only says how far the watch has come."""
+        ...
+
+    def error(self, status: dict[str, Any]) -> bytes:
+        """The last line of a watch that failed."""
         ...
 
 
@@ -256,7 +261,7 @@ class Hub:
             assert watcher.channel is not None
             if watcher.sequence < self.cache.first_sequence:
                 del self._laggards[watcher]
-                watcher.end(expired_chunk())
+                watcher.end(expired_chunk(watcher.form))
                 continue
             if watcher.stream.paused:
                 continue
@@ -290,9 +295,6 @@ def node_name(document: dict[str, object]) -> str:
     return str(spec.get("nodeName") or "") if isinstance(spec, dict) else ""
 
 
-def expired_chunk() -> Chunk:
+def expired_chunk(form: Form) -> Chunk:
     """The last event of a watcher that fell out of the ring."""
-    return Chunk(
-        b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",'
-        b'"message":"The resourceVersion for the provided watch is too old.","reason":"Expired","code":410}}\n'
-    )
+    return Chunk(form.error(Expired("The resourceVersion for the provided watch is too old.").status))

@@ -16,7 +16,7 @@ from pybernetes.api.registry import Resource
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.handlers import writes
-from pybernetes.apiserver.handlers.output import document_answer, object_answer
+from pybernetes.apiserver.handlers.output import document_answer, object_answer, status_answer
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.http.statuses import success
 from pybernetes.apiserver.request import Document
@@ -261,7 +261,7 @@ def _gone(context: Context, result: CachedObject) -> Response:
     uid = result.document["metadata"].get("uid")
     if uid:
         details["uid"] = uid
-    return success(details)
+    return status_answer(context, success(details))
 
 
 async def delete_object(context: Context, current: CachedObject, options: DeleteOptions) -> tuple[CachedObject, bool]:

@@ -4,7 +4,8 @@ Follows: apiserver pkg/endpoints/handlers/delete.go, DeleteCollection; store.go,
 """
 
 from pybernetes.apiserver.context import Context
-from pybernetes.apiserver.forms import ListMeta, check_shape
+from pybernetes.apiserver.form_choice import check_shape
+from pybernetes.apiserver.forms import ListMeta
 from pybernetes.apiserver.handlers.delete import delete_object, delete_options
 from pybernetes.apiserver.handlers.output import encoded
 from pybernetes.apiserver.handlers.selections import selection_of

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
-from pybernetes.apiserver.forms import check_shape
+from pybernetes.apiserver.form_choice import check_shape
 from pybernetes.apiserver.handlers.output import object_answer
 from pybernetes.apiserver.handlers.versions import check_not_future, parse_resource_version
 from pybernetes.apiserver.http.message import Answer

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 import orjson
 import yaml
 
+from pybernetes.api import protobuf
+from pybernetes.apiserver.binary_forms import encode_status
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.http.message import Response
-from pybernetes.apiserver.http.negotiation import YAML, Output
+from pybernetes.apiserver.http.negotiation import JSON, PROTOBUF, YAML, Output, not_acceptable
 from pybernetes.apiserver.request import Document
 from pybernetes.apiserver.routing import is_true
+from pybernetes.machinery.errors import NotAcceptable
 
 GZIP_THRESHOLD_BYTES = 128 * 1024
 """Smaller answers are not worth compressing. Follows: writers.go, defaultGzipThresholdBytes."""
@@ -46,7 +49,28 @@ def object_answer(context: Context, obj: CachedObject, status: int = 200, output
 
 def document_answer(context: Context, document: Document, status: int = 200) -> Response:
     """A document that is not stored: a review, a scale, a dry run's result."""
-    return encoded(context, orjson.dumps(document), context.output(tables=False), status)
+    output = context.output(tables=False)
+    if output.media_type == PROTOBUF:
+        try:
+            return encoded(context, protobuf.encode(document), output, status)
+        except protobuf.ProtobufError:
+            raise not_acceptable(JSON, YAML) from None
+    return encoded(context, orjson.dumps(document), output, status)
+
+
+def status_answer(context: Context, answer: Response) -> Response:
+    """A Status document in the media type the client prefers; JSON for those who ask for what there is not."""
+    try:
+        output = context.output(tables=False)
+    except NotAcceptable:
+        return answer
+    if output.media_type == PROTOBUF:
+        answer.body, answer.content_type = encode_status(orjson.loads(answer.data)), PROTOBUF
+    elif output.media_type == YAML:
+        document = orjson.loads(answer.data)
+        answer.body = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=True, allow_unicode=True).encode()
+        answer.content_type = YAML
+    return answer
 
 
 def encoded(context: Context, data: bytes | Sequence[bytes], output: Output, status: int = 200) -> Response:
@@ -55,6 +79,8 @@ def encoded(context: Context, data: bytes | Sequence[bytes], output: Output, sta
     if output.media_type == YAML:
         document = orjson.loads(data if isinstance(data, bytes) else b"".join(data))
         data = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=True, allow_unicode=True).encode()
+    elif output.media_type == PROTOBUF:
+        pass
     elif (output.pretty or "pretty" in context.request.query_text or user_agent.startswith(_BROWSERS)) and wants_pretty(
         context, output
     ):

@@ -11,19 +11,17 @@ import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any
 
-import orjson
-
 from pybernetes.apiserver.cache.hub import EVENTS_PER_PASS, Hub, Watcher, encode, expired_chunk, shown
 from pybernetes.apiserver.cache.objects import Event
 from pybernetes.apiserver.cache.resource_cache import ResourceCache
 from pybernetes.apiserver.cache.selection import Selection
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.extensions.lens import Lens
-from pybernetes.apiserver.forms import Form
+from pybernetes.apiserver.form_choice import Form
 from pybernetes.apiserver.handlers.selections import selection_of
 from pybernetes.apiserver.handlers.versions import check_not_future, check_watch, parse_resource_version
 from pybernetes.apiserver.http.message import Answer, Chunk, Stream, Streaming
-from pybernetes.apiserver.http.negotiation import Output, Shape
+from pybernetes.apiserver.http.negotiation import PROTOBUF, WATCH_PROTOBUF, Output, Shape
 from pybernetes.apiserver.routing import is_true
 from pybernetes.apiserver.watches import next_bookmark
 from pybernetes.machinery import errors
@@ -59,7 +57,8 @@ def watch(context: Context) -> Answer | Awaitable[Answer]:
         end_mark=bool(initial),
     )
     replay_after = None if initial or (initial is None and not version) else version
-    return Streaming(lambda stream: session.run(stream, replay_after))
+    kind = WATCH_PROTOBUF if output.media_type == PROTOBUF else output.media_type
+    return Streaming(lambda stream: session.run(stream, replay_after), content_type=kind)
 
 
 def _timeout(context: Context) -> float:
@@ -113,7 +112,7 @@ class _Session:
         else:
             found = cache.sequence_after(replay_after) if replay_after else cache.end_sequence
             if found is None:
-                stream.write(too_old(replay_after, cache.replayable_after))
+                stream.write(too_old(self._form, replay_after, cache.replayable_after))
                 return
             start = found
         hub = core.watches.hub(cache)
@@ -122,7 +121,7 @@ class _Session:
             return
         sequence = await self._catch_up(stream, cache, start)
         if sequence is None:
-            stream.write(expired_chunk())
+            stream.write(expired_chunk(self._form))
             return
         hub.join(watcher, self._selection, sequence)
         try:
@@ -178,7 +177,7 @@ class _Session:
                 woken.clear()
                 events = cache.events_from(sequence, min(cache.end_sequence, sequence + EVENTS_PER_PASS))
                 if events is None:
-                    watcher.end(expired_chunk())
+                    watcher.end(expired_chunk(self._form))
                 elif events:
                     chosen = await self._converted(lens, events)
                     if chosen:
@@ -215,7 +214,6 @@ async def first_of(waking: Coroutine[Any, Any, Any], done: asyncio.Future[Any]) 
         task.cancel()
 
 
-def too_old(asked: int, oldest: int) -> Chunk:
+def too_old(form: Form, asked: int, oldest: int) -> Chunk:
     """The ERROR event of a watch that starts before what is kept."""
-    status = Expired(f"too old resource version: {asked} ({oldest})").status
-    return Chunk(b'{"type":"ERROR","object":%b}\n' % orjson.dumps(status))
+    return Chunk(form.error(Expired(f"too old resource version: {asked} ({oldest})").status))

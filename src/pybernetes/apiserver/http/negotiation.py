@@ -1,4 +1,4 @@
-"""Which form the client wants the answer in: JSON or YAML; the object, its metadata only, or a table.
+"""Which form the client wants the answer in: JSON, YAML or protobuf; the object, its metadata only, or a table.
 
 Follows: apiserver pkg/endpoints/handlers/negotiation/negotiate.go.
 """
@@ -13,6 +13,9 @@ from pybernetes.machinery.errors import NotAcceptable, UnsupportedMediaType
 JSON = "application/json"
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
+WATCH_PROTOBUF = f"{PROTOBUF};stream=watch"
+ACCEPTED = (JSON, YAML, PROTOBUF)
+STREAMED = (f"{JSON};stream=watch", WATCH_PROTOBUF)
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
@@ -93,18 +96,20 @@ def _shape(parameters: dict[str, str], *, tables: bool) -> tuple[Shape, str] | N
         return None
 
 
-def negotiate(accept: str, *, streaming: bool = False, tables: bool = True) -> Output:
+def negotiate(accept: str, *, streaming: bool = False, tables: bool = True, binary: bool = True) -> Output:
     """The first clause the server can satisfy; no Accept at all means JSON.
+
+    `binary` says that the object itself can be shown as protobuf: not so for custom resources.
 
     Raises:
         NotAcceptable: 406, naming what there is.
     """
     if len(accept) > REMEMBERED_CHARACTERS:
-        return _negotiate(accept, streaming=streaming, tables=tables)
-    return _remembered(accept, streaming=streaming, tables=tables)
+        return _negotiate(accept, streaming=streaming, tables=tables, binary=binary)
+    return _remembered(accept, streaming=streaming, tables=tables, binary=binary)
 
 
-def _negotiate(accept: str, *, streaming: bool, tables: bool) -> Output:
+def _negotiate(accept: str, *, streaming: bool, tables: bool, binary: bool) -> Output:
     if not accept:
         return Output()
     for clause in parse_accept(accept):
@@ -116,7 +121,9 @@ def _negotiate(accept: str, *, streaming: bool, tables: bool) -> Output:
             return Output(JSON, shape[0], shape[1], pretty)
         if clause.media_type == YAML and not streaming:
             return Output(YAML, shape[0], shape[1])
-    raise not_acceptable(JSON) if streaming else not_acceptable(JSON, YAML)
+        if clause.media_type == PROTOBUF and shape[0] is not Shape.TABLE and (binary or shape[0] is not Shape.OBJECT):
+            return Output(PROTOBUF, shape[0], shape[1])
+    raise not_acceptable(*STREAMED) if streaming else not_acceptable(*ACCEPTED)
 
 
 _remembered = functools.lru_cache(maxsize=_CACHED)(_negotiate)

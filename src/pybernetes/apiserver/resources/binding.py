@@ -9,6 +9,7 @@ from pybernetes.api.registry import Resource
 from pybernetes.api.validation import common
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.handlers import writes
+from pybernetes.apiserver.handlers.output import status_answer
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.http.statuses import created
 from pybernetes.apiserver.request import Document
@@ -50,7 +51,7 @@ async def bind(context: Context) -> Answer:
         assign(core.store.document(pods, core.store.read(pods, info.namespace, name)), binding, now)
     else:
         await edit(core, pods, info.namespace, name, lambda pod: assign(pod, binding, now))
-    return created()
+    return status_answer(context, created())
 
 
 def _check(resource: Resource, name: str, binding: Document) -> None:

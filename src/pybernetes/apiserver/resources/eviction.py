@@ -14,6 +14,7 @@ from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.handlers import writes
 from pybernetes.apiserver.handlers.delete import DeleteOptions, checked_options, delete_object
+from pybernetes.apiserver.handlers.output import status_answer
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.http.statuses import created
 from pybernetes.apiserver.request import Document
@@ -158,7 +159,7 @@ async def evict(context: Context) -> Answer:
     if verdict.budget is not None and not options.dry_run:
         await _count(context, verdict.budget["metadata"]["name"])
     await _delete(context, pod, options)
-    return created()
+    return status_answer(context, created())
 
 
 async def _count(context: Context, budget_name: str) -> None:
