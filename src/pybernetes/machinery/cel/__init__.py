@@ -14,10 +14,20 @@ are used as they are. Libraries: `stdlib`, `optionals` and everything `libraries
 Pure: no input, no output, no clock. Follows: cel-spec; cel-go; apiserver pkg/cel.
 """
 
+from pybernetes.machinery.cel.authorizers import (
+    AUTHORIZER,
+    RESOURCE_CHECK,
+    Answer,
+    Authorizer,
+    AuthorizerValue,
+    Question,
+    ResourceCheck,
+)
 from pybernetes.machinery.cel.environment import Environment, Program, UnexpectedType
 from pybernetes.machinery.cel.errors import CelError, CompileError, CostExceeded, EvaluationError, Issue
 from pybernetes.machinery.cel.estimate import Estimate
 from pybernetes.machinery.cel.frame import OUT_OF_BUDGET, Budget
+from pybernetes.machinery.cel.mutation import JSON_PATCH, check_paths, object_type, plain
 from pybernetes.machinery.cel.schema_types import schema_type
 from pybernetes.machinery.cel.types import (
     BOOL,
@@ -42,8 +52,10 @@ from pybernetes.machinery.cel.types import (
 from pybernetes.machinery.cel.values import NONE, LazyObject, Optional, Uint
 
 __all__ = [
-    "BOOL", "BYTES", "DOUBLE", "DURATION", "DYN", "INT", "NONE", "NULL", "OUT_OF_BUDGET", "STRING", "TIMESTAMP",
-    "UINT", "Budget", "CelError", "CompileError", "CostExceeded", "Environment", "Estimate", "EvaluationError",
-    "Field", "Issue", "Kind", "LazyObject", "Optional", "Program", "Type", "Uint", "UnexpectedType",
-    "list_of", "map_of", "opaque", "optional_of", "schema_type", "struct",
+    "AUTHORIZER", "BOOL", "BYTES", "DOUBLE", "DURATION", "DYN", "INT", "JSON_PATCH", "NONE", "NULL",
+    "OUT_OF_BUDGET", "RESOURCE_CHECK", "STRING", "TIMESTAMP", "UINT", "Answer", "Authorizer", "AuthorizerValue",
+    "Budget", "CelError", "CompileError", "CostExceeded", "Environment", "Estimate", "EvaluationError", "Field",
+    "Issue", "Kind", "LazyObject", "Optional", "Program", "Question", "ResourceCheck", "Type", "Uint",
+    "UnexpectedType", "check_paths", "list_of", "map_of", "object_type", "opaque", "optional_of", "plain",
+    "schema_type", "struct",
 ]  # fmt: skip

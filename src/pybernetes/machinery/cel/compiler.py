@@ -6,7 +6,7 @@ Each closure adds its cost to the frame, so that the sum is upstream's for the s
 Follows: cel-go interpreter/{planner,interpretable,decorators,runtimecost}.go.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pybernetes.machinery.cel import comprehensions, costs, operators, values
@@ -37,7 +37,7 @@ _INDEXED: dict[str, Callable[[Any, Any], Any]] = {"_[_]": operators.index, "_[?_
 class Compiler:
     """Turns nodes into steps; knows which variable has which slot."""
 
-    def __init__(self, functions: FunctionTable, variables: dict[str, int], structs: dict[str, Type]) -> None:
+    def __init__(self, functions: FunctionTable, variables: dict[str, int], structs: Mapping[str, Type]) -> None:
         self.functions = functions
         self.slots = dict(variables)
         self.structs = structs

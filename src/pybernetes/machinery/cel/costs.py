@@ -92,6 +92,17 @@ def _sets(args: list[Any]) -> int:
     return values.size(args[0]) * values.size(args[1]) + 1
 
 
+def _new_list(size: Callable[[list[Any]], float]) -> RuntimeCost:
+    """A call, a list, and the work by size. Follows: cel-go ext/lists.go, trackAllocatingListCall."""
+    return lambda args: 1 + LIST_CREATE + math.ceil(size(args))
+
+
+def _self_compared(items: Any) -> float:
+    count = values.size(items)
+    factor = 2 + (STRING_TRAVERSAL_FACTOR if count and isinstance(items[0], str | bytes) else 0)
+    return factor * count * count
+
+
 def _first(args: list[Any]) -> int:
     return _traversal(args[0])
 
@@ -121,6 +132,13 @@ _BY_FUNCTION: dict[str, RuntimeCost] = {
     "validate": _validate,
     "_==_": _equality,
     "_!=_": _equality,
+    "slice": _new_list(lambda args: max(args[2] - args[1], 0)),
+    "lists.range": _new_list(lambda args: max(args[0], 0)),
+    "reverse": _new_list(lambda args: values.size(args[0])),
+    "flatten": _new_list(lambda args: values.size(args[0]) * (max(args[1], 0) if len(args) > 1 else 1)),
+    "distinct": _new_list(lambda args: _self_compared(args[0])),
+    "sort": _new_list(lambda args: _self_compared(args[0])),
+    "@sortByAssociatedKeys": _new_list(lambda args: _self_compared(args[1])),
     "sets.contains": _sets,
     "sets.intersects": _sets,
     "sets.equivalent": lambda args: 2 * _sets(args) - 1,

@@ -19,6 +19,7 @@ from pybernetes.machinery.cel.estimate import Estimate, Estimator
 from pybernetes.machinery.cel.frame import Budget, Frame
 from pybernetes.machinery.cel.functions import FunctionTable, Library, Overload
 from pybernetes.machinery.cel.limits import PER_CALL_LIMIT
+from pybernetes.machinery.cel.mutation import MutationTypes
 from pybernetes.machinery.cel.types import Kind, Type
 
 
@@ -26,7 +27,8 @@ class Environment:
     """Variables, object types and functions known to expressions.
 
     `variables` may have dots in their names (`authorizer.requestResource`). `structs` are the types that `Name{…}`
-    builds, besides those that variables have. `libraries` come in addition to Kubernetes' own.
+    builds; `mutation` adds `Object`, `Object.spec` … and `JSONPatch`. `extra_libraries` come in addition to
+    Kubernetes' own.
     """
 
     def __init__(
@@ -35,14 +37,18 @@ class Environment:
         *,
         structs: Iterable[Type] = (),
         extra_libraries: Iterable[Library] = (),
+        mutation: bool = False,
     ) -> None:
         extra = tuple(extra_libraries)
         self.table = libraries.STANDARD_TABLE if not extra else FunctionTable((*libraries.ALL, *extra))
         self.variables: Mapping[str, Type] = {**self.table.variables, **variables}
-        self.structs = {declared.name: declared for declared in structs}
+        self.structs: Mapping[str, Type] = {declared.name: declared for declared in structs}
         self.types: Mapping[str, Type] = {**self.table.types, **self.structs}
+        if mutation:
+            self.structs, self.types = MutationTypes(self.structs), MutationTypes(self.types)
         self.functions: Mapping[str, list[Overload]] = self.table.functions
         self._extra = extra
+        self._mutation = mutation
 
     def extend(self, variables: Mapping[str, Type]) -> "Environment":
         """This environment with more variables."""

@@ -172,6 +172,36 @@ def _sets(factor: int) -> FunctionEstimate:
     return estimate
 
 
+def _number(node: Node, default: int) -> int:
+    return max(node.value, 0) if isinstance(node, Literal) and type(node.value) is int else default
+
+
+def _new_list(size: Estimate, factor: float = 1) -> CallEstimate:
+    return CallEstimate(size.scaled(factor) + ONE + fixed(LIST_CREATE), size)
+
+
+def _list_function(estimator: Estimator, node: Call, overload: str) -> CallEstimate | None:
+    """What makes lists of lists. Follows: cel-go ext/lists.go."""
+    if node.function == "lists.range":
+        return _new_list(fixed(_number(node.args[0], UNBOUNDED)))
+    if node.target is None:
+        return None
+    size = estimator.size_or_unknown(node.target)
+    match node.function:
+        case "slice":
+            return _new_list(fixed(max(_number(node.args[1], size.max) - _number(node.args[0], 0), 0)))
+        case "flatten":
+            return _new_list(size, _number(node.args[0], UNBOUNDED) if node.args else 1)
+        case "reverse":
+            return _new_list(size)
+        case "@sortByAssociatedKeys":
+            size = estimator.size_or_unknown(node.args[0])
+        case _:
+            pass
+    walked = (node.function != "distinct" and "_string_" in overload) or "_bytes_" in overload
+    return _new_list(size * size, 2 + (STRING_TRAVERSAL_FACTOR if walked else 0))
+
+
 def _contains(estimator: Estimator, node: Call, overload: str) -> CallEstimate | None:
     if overload != "contains_string" or node.target is None:
         return None
@@ -223,6 +253,9 @@ _BY_FUNCTION: dict[str, FunctionEstimate] = {
     "containsCIDR": _network(network=True),
     "validate": _validate,
     "_==_": _equality,
+    **dict.fromkeys(
+        ("slice", "flatten", "reverse", "distinct", "sort", "lists.range", "@sortByAssociatedKeys"), _list_function
+    ),
     "sets.contains": _sets(1),
     "sets.intersects": _sets(1),
     "sets.equivalent": _sets(2),

@@ -18,10 +18,12 @@ from pybernetes.machinery.cel.ast import (
     MapLiteral,
     Node,
     Select,
+    StructLiteral,
 )
 
 NOT_STRICTLY_FALSE = "@not_strictly_false"
 MAP_INSERT = "cel.@mapInsert"
+_SORTED = "@__sortBy_input__"
 UNUSED = "#unused"
 """The loop variable of a binding, which no text can name."""
 
@@ -194,6 +196,17 @@ def _bind(offset: int, target: Node | None, args: list[Node]) -> Node | None:
     return _bind_at(offset, name.name, args[1], args[2])
 
 
+def _sort_by(offset: int, target: Node | None, args: list[Node]) -> Node:
+    assert target is not None
+    if isinstance(target, Literal | MapLiteral | StructLiteral):
+        raise MacroError(
+            "sortBy can only be applied to a list, identifier, comprehension, call or select expression", target
+        )
+    keys = _map(offset, Ident(offset, _SORTED), args)
+    body = Call(offset, "@sortByAssociatedKeys", Ident(offset, _SORTED), [keys])
+    return _bind_at(offset, _SORTED, target, body)
+
+
 def _optional_map(*, flat: bool) -> Expander:
     function = "optFlatMap" if flat else "optMap"
 
@@ -234,6 +247,7 @@ MACROS: dict[tuple[str, int, bool], Expander] = {
     ("transformMap", 4, True): _into_map("transformMap"),
     ("transformMapEntry", 3, True): _into_map("transformMapEntry"),
     ("transformMapEntry", 4, True): _into_map("transformMapEntry"),
+    ("sortBy", 2, True): _sort_by,
     ("bind", 3, True): _bind,
     ("optMap", 2, True): _optional_map(flat=False),
     ("optFlatMap", 2, True): _optional_map(flat=True),

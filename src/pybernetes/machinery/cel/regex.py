@@ -27,8 +27,8 @@ _GO_WORDS = {
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def compiled(pattern: str) -> Any:
-    """The pattern, ready to search with.
+def compiled(pattern: str, prefix: str = "") -> Any:
+    """The pattern, ready to search with; `prefix` opens the error's text.
 
     Raises:
         EvaluationError: RE2 refuses it.
@@ -43,4 +43,4 @@ def compiled(pattern: str) -> Any:
         text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
         what, _, where = text.partition(": ")
         shown = f"{_GO_WORDS.get(what, what)}: `{where or pattern}`"
-        raise EvaluationError(f"error parsing regexp: {shown}") from None
+        raise EvaluationError(f"{prefix}error parsing regexp: {shown}") from None

@@ -206,7 +206,8 @@ def _whole(value: float, low: int, high: int, message: str) -> int:
     "duration_to_string", "string(duration) -> string", "int64_to_string", "string(int) -> string",
     "timestamp_to_string", "string(timestamp) -> string", "uint64_to_string", "string(uint) -> string",
 )  # fmt: skip
-def _string(value: Any) -> str:
+def to_string(value: Any) -> str:
+    """What `string(value)` is."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):
