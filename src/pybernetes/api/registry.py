@@ -61,6 +61,8 @@ class Resource:
     """Row of `data/types.json`, `core.v1.Pod`; empty for custom resources."""
     subresources: Mapping[str, Subresource] = field(default_factory=dict)
     enabled_by_default: bool = True
+    deprecation: str = ""
+    """What every answer warns of, as a Warning header; empty for nearly all."""
     custom: "CustomKind | None" = field(default=None, repr=False)
     """Of a custom resource: what its definition says of this version."""
 
@@ -95,6 +97,12 @@ def built_in() -> tuple[Resource, ...]:
     return tuple(_resource(row, aliases) for row in data["resources"].values())
 
 
+_DEPRECATED: Mapping[tuple[str, str, str], str] = {
+    ("", "v1", "ComponentStatus"): "v1 ComponentStatus is deprecated in v1.19+",
+    ("", "v1", "Endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+}
+
+
 def _resource(row: dict[str, Any], aliases: dict[tuple[str, str], str]) -> Resource:
     subresources = {
         name: Subresource(
@@ -122,6 +130,7 @@ def _resource(row: dict[str, Any], aliases: dict[tuple[str, str], str]) -> Resou
         type_alias=f"{aliases[(row['group'], row['version'])]}.{row['kind']}",
         subresources=subresources,
         enabled_by_default=row["defaultEnabled"],
+        deprecation=_DEPRECATED.get((row["group"], row["version"], row["kind"]), ""),
     )
 
 

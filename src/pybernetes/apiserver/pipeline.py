@@ -199,6 +199,8 @@ def find(context: Context) -> Outcome | Awaitable[Outcome]:
             raise resource_not_served()
     elif info.verb not in served.resource.verbs:
         raise method_not_allowed()
+    if served.resource.deprecation:
+        context.warnings.append(served.resource.deprecation)
     if served.lens is not None and served.resource.custom is not None and served.resource.custom.warning:
         context.warnings.append(served.resource.custom.warning)
     return None

@@ -3,7 +3,7 @@
 Follows: apiserver pkg/endpoints/handlers/create.go; pkg/registry/generic/registry/store.go, Create.
 """
 
-from pybernetes.api import strategy
+from pybernetes.api import strategy, warnings
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.handlers import writes
@@ -77,6 +77,7 @@ async def _name_and_store(
             document["metadata"]["name"] = strategy.generated_name(generated, core.chance.name_suffix())
         if attempt == 0:
             writes.check_created(resource, document)
+            warnings.on_create(context.warnings, resource, document)
             request.object = document
             await core.admission.validate(request)
         try:

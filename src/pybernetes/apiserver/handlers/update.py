@@ -11,7 +11,7 @@ pkg/registry/rest/update.go, BeforeUpdate.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pybernetes.api import strategy
+from pybernetes.api import strategy, warnings
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.handlers import create, writes
@@ -146,6 +146,7 @@ async def _try(
     new = strategy.prepare_update(resource, info.subresource, new, old)
     with writes.allocated(context, new, old):
         writes.check_updated(resource, info.subresource, new, old)
+        warnings.on_update(context.warnings, resource, info.subresource, new, old)
         request.object = new
         await core.admission.validate(request)
         if options.dry_run:
