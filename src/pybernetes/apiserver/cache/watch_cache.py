@@ -12,6 +12,7 @@ import itertools
 import logging
 from collections.abc import Iterator, Sequence
 
+from pybernetes.api.registry import group_versions
 from pybernetes.apiserver.cache.resource_cache import Observer, ResourceCache
 from pybernetes.apiserver.request import Document
 from pybernetes.apiserver.scheme import ROOT, STORED_ELSEWHERE, Scheme, storage_prefix
@@ -141,8 +142,9 @@ class WatchCache:
                 prefix = served.prefix
                 self._prefixes[group, plural] = prefix
             else:
+                # Of a definition that is not there yet, or of a resource that is not served.
                 stored = STORED_ELSEWHERE.get((group, plural), (group, plural))
-                prefix = storage_prefix(*stored)
+                prefix = storage_prefix(*stored, custom=group not in group_versions())
         return self.resource(prefix)
 
     def get(self, group: str, plural: str, namespace: str, name: str) -> Document | None:
