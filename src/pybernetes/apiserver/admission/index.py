@@ -26,6 +26,9 @@ from pybernetes.apiserver.admission.persistent_volume_claim_resize import Persis
 from pybernetes.apiserver.admission.plugin import Plugin
 from pybernetes.apiserver.admission.pod_security.plugin import PodSecurity
 from pybernetes.apiserver.admission.pod_topology_labels import PodTopologyLabels
+from pybernetes.apiserver.admission.policies.matching import Surroundings
+from pybernetes.apiserver.admission.policies.mutating import MutatingAdmissionPolicy
+from pybernetes.apiserver.admission.policies.validating import ValidatingAdmissionPolicy
 from pybernetes.apiserver.admission.priority import Priority
 from pybernetes.apiserver.admission.resource_quota.ledger import Ledger
 from pybernetes.apiserver.admission.resource_quota.plugin import ResourceQuota
@@ -63,6 +66,9 @@ def plugins(neighbours: Neighbours) -> list[Plugin]:
     reader = neighbours.reader
     equivalents = Equivalents(neighbours.scheme)
     caller = Caller(neighbours.webhooks, neighbours.clock, neighbours.ids, neighbours.metrics, neighbours.authorizer)
+    around = Surroundings(
+        reader, neighbours.scheme, equivalents, neighbours.authorizer, neighbours.metrics, neighbours.clock
+    )
     return [
         NamespaceLifecycle(reader),
         LimitRanger(reader),
@@ -83,7 +89,9 @@ def plugins(neighbours: Neighbours) -> list[Plugin]:
         DefaultIngressClass(reader),
         PodTopologyLabels(reader),
         Grants(neighbours.authorizer),
+        MutatingAdmissionPolicy(around),
         MutatingAdmissionWebhook(reader, equivalents, caller),
+        ValidatingAdmissionPolicy(around),
         ValidatingAdmissionWebhook(reader, equivalents, caller),
         ResourceQuota(neighbours.ledger, neighbours.clock),
     ]

@@ -52,7 +52,9 @@ def matched_resource(
     found_rules = tuple(found_rules)
     operation, subresource, namespace = attributes.operation, attributes.subresource, attributes.namespace
     for rule in found_rules:
-        if rules.matches(rule, attributes.resource, subresource, operation, namespace):
+        if rules.matches(rule, attributes.resource, subresource, operation, namespace) and rules.names_match(
+            rule, attributes.name
+        ):
             return attributes.request.resource
     if not equivalent:
         return None
@@ -61,7 +63,11 @@ def matched_resource(
     for rule in found_rules:
         for other in others:
             gvr = GroupVersionResource(other.group, other.version, other.plural)
-            if gvr != own and rules.matches(rule, gvr, subresource, operation, namespace):
+            if (
+                gvr != own
+                and rules.matches(rule, gvr, subresource, operation, namespace)
+                and rules.names_match(rule, attributes.name)
+            ):
                 return other
     return None
 
