@@ -45,6 +45,7 @@ class Watches:
             for watcher in hub.laggards():
                 if now >= watcher.deadline:
                     watcher.end()
+            hub.wake_followers(now)
             caught_up = hub.caught_up
             for watcher in hub.watchers():
                 if now >= watcher.deadline:

@@ -322,3 +322,88 @@ async def test_columns_of_the_definition_make_the_table() -> None:
             ("Spec", "string", 0),
         ]
         assert found["rows"][0]["cells"] == ["a", 2, "* * * * *"]
+
+
+async def test_rules_are_asked_at_every_write() -> None:
+    spec = {**SPEC, "x-kubernetes-validations": [{"rule": "self.replicas <= 5", "message": "too many"}]}
+    spec["properties"] = {
+        **SPEC["properties"],
+        "image": {"type": "string", "x-kubernetes-validations": [{"rule": "self == oldSelf", "message": "fixed"}]},
+    }
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    async with serving() as server:
+        await define(server, definition("crontabs", "CronTab", version(schema=schema)))
+        refused = await server.call("POST", TABS, tab("a", replicas=6), 422)
+        assert refused["details"]["causes"] == [
+            {"reason": "FieldValueInvalid", "message": "Invalid value: too many", "field": "spec"}
+        ]
+        await server.create(TABS, tab("a", replicas=5, image="x"))
+        patch = {"spec": {"image": "y"}}
+        refused = await server.call("PATCH", f"{TABS}/a", patch, 422, content_type="application/merge-patch+json")
+        assert 'spec.image: Invalid value: "y": fixed' in refused["message"]
+        refused = await server.call("POST", TABS, tab("b", replicas="x"), 422)
+        assert refused["message"].endswith(
+            '<nil>: Invalid value: "null": some validation rules were not checked because the object was invalid; '
+            "correct the existing errors to complete validation]"
+        )
+
+
+async def test_a_definition_whose_rules_do_not_compile_is_refused() -> None:
+    spec = {**SPEC, "x-kubernetes-validations": [{"rule": "self.nothing"}]}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    async with serving() as server:
+        document = definition("crontabs", "CronTab", version(schema=schema))
+        refused = await server.call("POST", DEFINITIONS, document, 422)
+        assert "undefined field 'nothing'" in refused["message"]
+        assert refused["details"]["causes"][0]["field"] == (
+            "spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule"
+        )
+
+
+async def test_a_finalizer_without_a_path_is_warned_about() -> None:
+    async with serving() as server:
+        await define(server, definition())
+        held = tab("a")
+        held["metadata"]["finalizers"] = ["example.com"]
+        answer = await server.ask("POST", TABS, held)
+        (warning,) = [value for name, value in answer.headers if name == "Warning"]
+        assert "prefer a domain-qualified finalizer name including a path (/)" in warning
+
+
+async def test_a_change_of_a_status_that_has_no_door_counts_as_a_generation() -> None:
+    async with serving() as server:
+        await define(server, definition())
+        created = await server.create(TABS, {**tab("a"), "status": {"x": 1}})
+        created["status"] = {"x": 2}
+        assert (await server.call("PUT", f"{TABS}/a", created))["metadata"]["generation"] == 2
+
+
+async def test_another_kind_is_refused() -> None:
+    async with serving() as server:
+        await define(server, definition())
+        refused = await server.call("POST", TABS, {**tab("a"), "kind": "Other"}, 422)
+        assert 'kind: Invalid value: "Other": must be CronTab' in refused["message"]
+
+
+async def test_scale_reads_and_writes_by_the_paths_of_the_definition() -> None:
+    scale = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.ready"}
+    async with serving() as server:
+        subresources = {"status": {}, "scale": {**scale, "labelSelectorPath": ".status.selector"}}
+        await define(server, definition("crontabs", "CronTab", version(subresources=subresources)))
+        created = await server.create(TABS, tab("a", replicas=2))
+        created["status"] = {"ready": 1, "selector": "a=b"}
+        await server.call("PUT", f"{TABS}/a/status", created)
+        shown = await server.get(f"{TABS}/a/scale")
+        assert (shown["spec"], shown["status"]) == ({"replicas": 2}, {"replicas": 1, "selector": "a=b"})
+        shown["spec"]["replicas"] = 4
+        await server.call("PUT", f"{TABS}/a/scale", shown)
+        assert (await server.get(f"{TABS}/a"))["spec"]["replicas"] == 4
+        patch = {"spec": {"replicas": 3}}
+        path = f"{TABS}/a/scale"
+        assert (await server.call("PATCH", path, patch, content_type="application/merge-patch+json"))["spec"] == {
+            "replicas": 3
+        }
+        refused = await server.call(
+            "PUT", f"{TABS}/a/scale", {**shown, "metadata": {"name": "a"}, "spec": {"replicas": 99}}, 422
+        )
+        assert "spec.replicas in body should be less than or equal to 10" in refused["message"]

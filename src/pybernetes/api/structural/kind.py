@@ -36,8 +36,10 @@ class CustomKind:
 
     def __init__(self, definition: Json, version: Json) -> None:
         spec = definition["spec"]
-        self.group: str = spec["group"]
-        self.version: str = version["name"]
+        self.api_version = f"{spec['group']}/{version['name']}"
+        self.kind: str = ((definition.get("status") or {}).get("acceptedNames") or {}).get("kind") or spec["names"][
+            "kind"
+        ]
         self.definition_name: str = definition["metadata"]["name"]
         self.terminating: bool = definitions.is_true(definition, definitions.TERMINATING)
         """The definition goes: nothing new is created."""
@@ -93,12 +95,16 @@ class CustomKind:
 
     def created(self, document: Json) -> list[FieldError]:
         """All complaints about a new object; its own metadata is looked at elsewhere."""
+        if document.get("kind") != self.kind:
+            return [fe.invalid_value("kind", document.get("kind"), f"must be {self.kind}")]
         found = values.check(document, self.schema.json)
         found += self._scale(document, spec=True)
         return self._finished(found + self._structure(document), document, None)
 
     def updated(self, new: Json, old: Json) -> list[FieldError]:
         """All complaints about a change of the whole."""
+        if new.get("kind") != self.kind:
+            return [fe.invalid_value("kind", new.get("kind"), f"must be {self.kind}")]
         found = values.check(new, self.schema.json, old=old, structural=self.schema)
         found += self._scale(new, spec=True)
         return self._finished(found + self._structure(new, old), new, old)

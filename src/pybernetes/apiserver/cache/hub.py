@@ -141,6 +141,12 @@ class Hub:
         woken = self._followers[watcher] = asyncio.Event()
         return woken
 
+    def wake_followers(self, now: float) -> None:
+        """Wake those whose bookmark is due at monotonic second `now`."""
+        for watcher, woken in self._followers.items():
+            if watcher.allow_bookmarks and now >= watcher.bookmark_at:
+                woken.set()
+
     def unfollow(self, watcher: Watcher) -> None:
         self._followers.pop(watcher, None)
 

@@ -25,7 +25,7 @@ from pybernetes.apiserver.http.negotiation import PROTOBUF, WATCH_PROTOBUF, Outp
 from pybernetes.apiserver.routing import is_true
 from pybernetes.apiserver.watches import next_bookmark
 from pybernetes.machinery import errors
-from pybernetes.machinery.errors import Expired
+from pybernetes.machinery.errors import Expired, StatusError
 from pybernetes.machinery.numbers import NotANumber, parse_int
 
 OBJECTS_PER_SLICE = 64
@@ -108,7 +108,11 @@ class _Session:
         watcher = Watcher(stream, self._form, allow_bookmarks=self._bookmarks, deadline=now + self._timeout_seconds)
         watcher.bookmark_at = next_bookmark(now, watcher.deadline)
         if replay_after is None:
-            start = await self._send_present_state(stream, cache)
+            try:
+                start = await self._send_present_state(stream, cache)
+            except StatusError as error:  # a conversion webhook failed
+                stream.write(Chunk(self._form.error(error.status)))
+                return
         else:
             found = cache.sequence_after(replay_after) if replay_after else cache.end_sequence
             if found is None:
@@ -179,18 +183,30 @@ class _Session:
                 if events is None:
                     watcher.end(expired_chunk(self._form))
                 elif events:
-                    chosen = await self._converted(lens, events)
+                    try:
+                        chosen = await self._converted(lens, events)
+                    except StatusError as error:
+                        watcher.end(Chunk(self._form.error(error.status)))
+                        continue
                     if chosen:
                         watcher.stream.write(Chunk(b"".join(chosen)))
                         await watcher.stream.drain()
                     sequence += len(events)
                 else:
+                    self._bookmark(watcher)
                     await first_of(woken.wait(), watcher.done)
             last = await watcher.done
             if last is not None:
                 watcher.stream.write(last)
         finally:
             hub.unfollow(watcher)
+
+    def _bookmark(self, watcher: Watcher) -> None:
+        """Tell how far the watch has come, if that is due: everything has been sent."""
+        now = self._core.clock.monotonic()
+        if watcher.allow_bookmarks and now >= watcher.bookmark_at:
+            watcher.bookmark_at = next_bookmark(now, watcher.deadline)
+            watcher.stream.write(Chunk(self._form.bookmark(self._core.cache.revision)))
 
     async def _converted(self, lens: Lens, events: Sequence[Event]) -> list[bytes]:
         objects = [obj for event in events for obj in (event.previous, event.object) if obj is not None]

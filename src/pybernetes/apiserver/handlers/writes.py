@@ -104,6 +104,8 @@ def apply_defaults(resource: Resource, document: Document) -> None:
 def own(context: Context, new: Document, old: Document | None, options: WriteOptions) -> None:
     """Note in metadata.managedFields whose fields this write changes; before admission adds fields nobody owns."""
     context.warnings.extend(strategy.merge_owners(new))
+    if context.resource.custom:
+        context.warnings.extend(strategy.finalizer_warnings(new, old))
     manager = field_ownership.manager_name(options.field_manager, context.request.headers.get("user-agent", ""))
     resource, subresource = context.resource.resource, context.info.subresource
     entries = field_ownership.track(resource, subresource, old, new, manager, context.core.clock.now())
@@ -117,8 +119,10 @@ def admitted(resource: Resource, request: AdmissionRequest, document: Document) 
     """The document after admission. One that was put in its place by strangers is normalised like a decoded one."""
     found = request.object
     assert found is not None
-    if found is document or not resource.type_alias:
+    if found is document:
         return found
+    if not resource.type_alias:
+        return decoding.check(found, resource, field_validation=decoding.IGNORE).document
     return normalize.normalize(found, resource.type_alias)
 
 

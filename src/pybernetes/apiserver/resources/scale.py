@@ -147,7 +147,7 @@ def set_replicas(document: Document, wanted: Document, resource: Resource) -> Do
     version = wanted["metadata"].get("resourceVersion", "")
     if version:
         metadata["resourceVersion"] = version
-    else:
+    elif custom is None:  # updates of custom resources name a version: the one that was read
         metadata.pop("resourceVersion", None)
     return document
 
