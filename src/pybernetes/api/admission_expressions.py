@@ -159,6 +159,21 @@ def environment(*, params: bool, authorizer: bool, mutates: bool = False) -> Env
     return _MutationEnvironment(variables) if mutates else Environment(variables, extra_libraries=(LIBRARY,))
 
 
+def typed_environment(object_type: Type, params: Type | None) -> Environment:
+    """What expressions may name when the objects' type is known: for checking, not for running."""
+    variables = {
+        "object": object_type,
+        "oldObject": object_type,
+        "namespaceObject": _namespace_type(),
+        "request": _request_type(),
+        "authorizer": AUTHORIZER,
+        "authorizer.requestResource": RESOURCE_CHECK,
+    }
+    if params is not None:
+        variables["params"] = params
+    return Environment(variables, extra_libraries=(LIBRARY,))
+
+
 def with_variables(base: Environment, declared: Mapping[str, Type]) -> Environment:
     """The environment with the policy's variables so far."""
     return base.extend({"variables": cel.struct(VARIABLES_TYPE, declared)})

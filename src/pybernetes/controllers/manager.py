@@ -33,6 +33,7 @@ from pybernetes.controllers.serviceaccount.controller import ServiceAccountContr
 from pybernetes.controllers.statefulset.controller import StatefulSetController
 from pybernetes.controllers.tainteviction.controller import TaintEvictionController
 from pybernetes.controllers.ttlafterfinished.controller import TtlAfterFinishedController
+from pybernetes.controllers.validatingadmissionpolicystatus.controller import ValidatingAdmissionPolicyStatusController
 from pybernetes.effects import Chance, Clock
 
 Make = Callable[[Context], Controller]
@@ -59,6 +60,7 @@ CONTROLLERS: Mapping[str, Make] = {
         TtlAfterFinishedController,
         DisruptionController,
         ClusterRoleAggregationController,
+        ValidatingAdmissionPolicyStatusController,
         GarbageCollectorController,
     )
 }
