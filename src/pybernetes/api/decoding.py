@@ -17,7 +17,7 @@ from pybernetes.api import normalize, protobuf, schema
 from pybernetes.api.body_limits import ParseError, check_depth, may_be_deep
 from pybernetes.api.registry import GroupVersion, Resource
 from pybernetes.api.structural.metadata import WrongMetadata
-from pybernetes.api.yaml_reading import parse_yaml
+from pybernetes.api.yaml_text import parse_yaml
 from pybernetes.machinery import field_errors
 from pybernetes.machinery.errors import BadRequest, UnsupportedMediaType
 

@@ -7,7 +7,7 @@ import pytest
 
 from pybernetes.api import decoding, protobuf
 from pybernetes.api.body_limits import MAX_DEPTH, ParseError, check_depth
-from pybernetes.api.yaml_reading import parse_yaml
+from pybernetes.api.yaml_text import parse_yaml
 from pybernetes.machinery.errors import BadRequest
 from support.fuzzing.documents import MONSTERS
 

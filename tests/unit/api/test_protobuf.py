@@ -45,9 +45,11 @@ POD: Json = {
 
 
 def solid(value: Any) -> Any:
-    """Without empty lists and objects: the binary form does not tell them from absent ones everywhere."""
+    """Without empty lists and objects, and what is empty without them: the binary form does not tell them from absent
+    ones everywhere."""
     if isinstance(value, dict):
-        return {key: solid(item) for key, item in value.items() if item not in ([], {})}
+        inner = {key: solid(item) for key, item in value.items()}
+        return {key: item for key, item in inner.items() if item not in ([], {})}
     return [solid(item) for item in value] if isinstance(value, list) else value
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pybernetes.api import decoding, field_ownership
 from pybernetes.api.body_limits import ParseError
-from pybernetes.api.yaml_reading import parse_yaml
+from pybernetes.api.yaml_text import parse_yaml
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.handlers import create, update, writes

@@ -7,9 +7,9 @@ import zlib
 from collections.abc import Sequence
 
 import orjson
-import yaml
 
 from pybernetes.api import protobuf
+from pybernetes.api.yaml_text import write_yaml
 from pybernetes.apiserver.binary_forms import encode_status
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
@@ -78,7 +78,7 @@ def encoded(context: Context, data: bytes | Sequence[bytes], output: Output, sta
     user_agent = context.request.headers.get("user-agent", "")
     if output.media_type == YAML:
         document = orjson.loads(data if isinstance(data, bytes) else b"".join(data))
-        data = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=True, allow_unicode=True).encode()
+        data = write_yaml(document)
     elif output.media_type == PROTOBUF:
         pass
     elif (output.pretty or "pretty" in context.request.query_text or user_agent.startswith(_BROWSERS)) and wants_pretty(

@@ -1,4 +1,4 @@
-"""YAML bodies as plain JSON values, read as Go reads them, and no further than is good for the server.
+"""YAML as Go reads and writes it, and bodies no further than is good for the server.
 
     bytes ── events: depth, anchors, size with all aliases written out ──► values ──► JSON and back
 
@@ -33,23 +33,26 @@ class _Loader(yaml.CSafeLoader):
     duplicates: list[str]
 
 
-_Loader.add_implicit_resolver(
+_BOOLEAN = (
     "tag:yaml.org,2002:bool",
-    re.compile(r"^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$"),
+    re.compile(r"^(?:y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$"),
     list("yYnNtTfFoO"),
 )
-_Loader.add_implicit_resolver(
+_Loader.add_implicit_resolver(*_BOOLEAN)
+_INTEGER = (
     "tag:yaml.org,2002:int",
     re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$"),
     list("-+0123456789"),
 )
-_Loader.add_implicit_resolver(
+_Loader.add_implicit_resolver(*_INTEGER)
+_FLOAT = (
     "tag:yaml.org,2002:float",
     re.compile(
         r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
     ),
     list("-+0123456789."),
 )
+_Loader.add_implicit_resolver(*_FLOAT)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
 _Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^(?:<<)$"), ["<"])
 
@@ -72,6 +75,13 @@ def _key_text(key: Any) -> str:
     if isinstance(key, list | dict):
         raise yaml.YAMLError("error converting YAML to JSON: invalid map key")
     return "null" if key is None else str(key)
+
+
+def _boolean(_: _Loader, node: yaml.ScalarNode) -> bool:
+    text = str(node.value)
+    if _BOOLEAN[1].match(text) is None:
+        raise yaml.YAMLError(f"cannot decode !!str `{text[:30]}` as a !!bool")
+    return text[0] in "yYtT" or text in {"on", "On", "ON"}
 
 
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> float:
@@ -104,8 +114,24 @@ def _finite(text: str) -> float:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:bool", _boolean)
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Quotes every text that Go would read as something else."""
+
+
+_Dumper.add_implicit_resolver(*_BOOLEAN)
+_Dumper.add_implicit_resolver(*_INTEGER)
+_Dumper.add_implicit_resolver(*_FLOAT)
+
+
+def write_yaml(document: Any) -> bytes:
+    """A JSON document as YAML, keys sorted as upstream's are."""
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=True, allow_unicode=True)
+    return text.encode()
 
 
 def parse_yaml(data: bytes) -> tuple[Any, list[str]]:
