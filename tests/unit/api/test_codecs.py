@@ -25,7 +25,7 @@ def whole(what: Resource, drawn: Json) -> Json:
 
 
 @pytest.mark.parametrize("what", KINDS, ids=lambda r: f"{r.group}/{r.version}/{r.kind}")
-@settings(max_examples=max(EXAMPLES, settings.default.max_examples // 20))
+@settings(max_examples=max(EXAMPLES, (settings.default or settings()).max_examples // 20))
 @given(seed=st.integers(0, 2**32))
 def test_what_is_written_in_one_form_is_read_back_from_it(what: Resource, seed: int) -> None:
     normal = whole(what, document(what.type_alias, Chance(seed)))
@@ -48,7 +48,9 @@ def solid(value: Any) -> Any:
     return [solid(item) for item in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("text", ["1e3", "y", "N", "on", "0x10", "1:30", "2026-01-01", ".inf", "~", "", "0o7", "1_000", "<<", "="])
+@pytest.mark.parametrize(
+    "text", ["1e3", "y", "N", "on", "0x10", "1:30", "2026-01-01", ".inf", "~", "", "0o7", "1_000", "<<", "="]
+)
 def test_texts_that_look_like_something_else_stay_texts_in_yaml(text: str) -> None:
     assert parse_yaml(write_yaml({"a": text}))[0] == {"a": text}
 

@@ -62,3 +62,15 @@ async def test_plain_writes_are_owned_by_the_user_agent() -> None:
         assert b'"manager":"kubectl","operation":"Update","apiVersion":"v1"' in answer.data
         same = await server.ask("PUT", f"{MAPS}/a", config_map("a", x="1"), headers={"user-agent": "other/1"})
         assert b'"manager":"other"' not in same.data
+
+
+async def test_declaring_no_metadata_any_more_keeps_the_objects_identity() -> None:
+    async with serving() as server:
+        path = f"{MAPS}/a?fieldManager=me"
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": {"x": "y"}}}
+        first = await server.call("PATCH", path, body, content_type="application/apply-patch+yaml")
+        body["metadata"] = {"name": "a"}
+        second = await server.call("PATCH", path, body, content_type="application/apply-patch+yaml")
+        for field in ("name", "namespace", "uid", "creationTimestamp"):
+            assert second["metadata"][field] == first["metadata"][field]
+        assert "labels" not in second["metadata"]

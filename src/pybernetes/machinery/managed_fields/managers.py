@@ -173,13 +173,16 @@ def apply(
         OwnershipError, DuplicateItem: the document does not fit its schema.
     """
     merged: Json = comparing.merge(live, applied, plan)
-    declared = sets.difference(comparing.field_set(applied, plan), STRIPPED)
+    whole = comparing.field_set(applied, plan)
+    declared = sets.difference(whole, STRIPPED)
     if ignored:
         declared = sets.recursive_difference(declared, ignored)
     last = ownership.managers.get(manager)
-    ownership.managers[manager] = Owned(declared, version, last.time if last is not None else now)
     if last is not None and last.fields:
+        # With what nobody owns in the end: the name a declaration carries keeps metadata from being pruned.
+        ownership.managers[manager] = Owned(whole, version, last.time)
         merged = _prune(merged, ownership, last.fields, plan)
+    ownership.managers[manager] = Owned(declared, version, last.time if last is not None else now)
     found = comparing.compare(live, merged, plan)
     added, modified, removed = (
         sets.difference(sets.recursive_difference(part, ignored) if ignored else part, STRIPPED) for part in found
