@@ -68,7 +68,7 @@ def status_answer(context: Context, answer: Response) -> Response:
         answer.body, answer.content_type = encode_status(orjson.loads(answer.data)), PROTOBUF
     elif output.media_type == YAML:
         document = orjson.loads(answer.data)
-        answer.body = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=True, allow_unicode=True).encode()
+        answer.body = write_yaml(document)
         answer.content_type = YAML
     return answer
 
