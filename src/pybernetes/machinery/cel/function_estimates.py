@@ -13,6 +13,7 @@ from pybernetes.machinery.cel.limits import LIST_CREATE, REGEX_LENGTH_FACTOR, ST
 from pybernetes.machinery.cel.types import Kind
 
 MAX_NAME_FORMAT_REGEX_SIZE = 128
+_MAX_FORMAT_SIZE = 64
 _NETWORK_BYTES = Estimate(4, 16)
 
 FunctionEstimate = Callable[[Estimator, Call, str], CallEstimate | None]
@@ -151,11 +152,20 @@ def _validate(estimator: Estimator, node: Call, _: str) -> CallEstimate | None:
     return CallEstimate(_walk(size).scaled(MAX_NAME_FORMAT_REGEX_SIZE * REGEX_LENGTH_FACTOR))
 
 
-def _equality(_: Estimator, node: Call, __: str) -> CallEstimate | None:
+def _equality(estimator: Estimator, node: Call, _: str) -> CallEstimate | None:
     one, other = node.args
-    if one.type == other.type and one.type.name in _CHEAP_TO_COMPARE:
-        return CallEstimate(ONE)
-    return None
+    if one.type != other.type:
+        return None
+    match one.type.name:
+        case name if name in _CHEAP_TO_COMPARE:
+            return CallEstimate(ONE)
+        case "kubernetes.NamedFormat":
+            return CallEstimate(_walk(Estimate(1, _MAX_FORMAT_SIZE)))
+        case "kubernetes.URL":
+            size = estimator.size(other) or ONE
+            return CallEstimate(_walk(Estimate(1, size.max)))
+        case _:
+            return None
 
 
 _CHEAP_TO_COMPARE = frozenset(

@@ -30,6 +30,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _WORDS = frozenset({"in", "true", "false", "null"})
+_LONGEST_NUMBER = 200
+"""Digits of a whole number that are read at all; leading zeroes are allowed, and Python minds thousands."""
 RESERVED = frozenset({
     "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import",
     "in", "let", "loop", "package", "namespace", "null", "return", "true", "var", "void",
@@ -87,6 +89,8 @@ def _unrecognised(text: str, position: int) -> str:
 
 
 def integer(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise Malformed("invalid int literal")
     number = int(text.replace("0x", ""), 16) if "0x" in text else int(text)
     if not MIN_INT <= number <= MAX_INT:
         raise Malformed("invalid int literal")
@@ -95,6 +99,8 @@ def integer(text: str) -> int:
 
 def unsigned(text: str) -> Uint:
     digits = text[:-1]
+    if len(digits) > _LONGEST_NUMBER:
+        raise Malformed("invalid uint literal")
     number = int(digits, 0) if digits.startswith("0x") else int(digits)
     if number > MAX_UINT:
         raise Malformed("invalid uint literal")

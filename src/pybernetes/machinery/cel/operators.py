@@ -17,6 +17,8 @@ from pybernetes.machinery.cel.times import Duration, Timestamp
 from pybernetes.machinery.cel.types import Type
 from pybernetes.machinery.cel.values import MAX_INT, MAX_UINT, MIN_INT, NONE, ListView, Optional, Uint
 
+MAX_ITEMS = 4_000_000
+"""Longest list `+` makes; more items than a request has bytes."""
 _NUMBERS = frozenset({int, Uint, float})
 _SCALARS = frozenset({str, int, bool, float, bytes, type(None), Uint, Timestamp, Duration})
 
@@ -38,7 +40,7 @@ def add(one: Any, other: Any) -> Any:
     if kind is type(other):
         if kind is int:
             return _integer(one + other)
-        if kind is str or kind is float or kind is list or kind is bytes:
+        if kind is str or kind is float or kind is bytes:
             return one + other
         if kind is Uint:
             return _unsigned(int(one) + int(other))
@@ -52,16 +54,17 @@ def add(one: Any, other: Any) -> Any:
 
 
 def _concatenated(one: Any, other: Any) -> Any:
-    """Lists joined; sets keep one of equals, map lists replace what has the same keys, in place."""
+    """Lists joined, up to `MAX_ITEMS`; sets keep one of equals, map lists replace in place what has the same keys."""
+    if len(one) + len(other) > MAX_ITEMS:
+        raise EvaluationError(f"a list of {len(one) + len(other)} items is longer than {MAX_ITEMS}")
     if type(one) is not ListView or not one.unordered:
         return [*one, *other]
-    if not one.keys:
-        found = list(one)
-        for item in other:
-            if not contains(one, item):
-                found.append(item)  # noqa: PERF401 - equality of this language, not Python's
-        return found
     found = list(one)
+    if not one.keys:
+        for item in other:
+            if not contains(found, item):
+                found.append(item)
+        return ListView(found, None, unordered=True)
     places = {_key_of(item, one.keys): place for place, item in enumerate(found)}
     for item in other:
         key = _key_of(item, one.keys)
@@ -70,7 +73,7 @@ def _concatenated(one: Any, other: Any) -> Any:
         else:
             places[key] = len(found)
             found.append(item)
-    return found
+    return ListView(found, None, unordered=True, keys=one.keys)
 
 
 def _key_of(item: Any, keys: Iterable[str]) -> tuple[str, ...]:

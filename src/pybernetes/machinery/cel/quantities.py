@@ -26,6 +26,8 @@ class QuantityValue:
 QUANTITIES = Library("kubernetes.quantity")
 QUANTITIES.declare(QUANTITY)
 _define = QUANTITIES.define
+_LONGEST = 1000
+"""Characters of a quantity that is read at all."""
 _OWN = "kubernetes.Quantity"
 
 
@@ -38,7 +40,7 @@ def _quantity(text: str) -> QuantityValue:
 
 
 def _parsed(text: str) -> quantities.Quantity:
-    if text != text.strip():
+    if text != text.strip() or len(text) > _LONGEST:
         raise quantities.QuantityError(quantities.FORMAT_ERROR)
     return quantities.parse(text)
 

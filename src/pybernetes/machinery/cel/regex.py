@@ -10,10 +10,10 @@ import re2
 
 from pybernetes.machinery.cel.errors import EvaluationError
 
-_REMEMBERED = 1024
+_REMEMBERED = 512
 """Compiled patterns kept; arbitrary, more than the policies of a cluster have."""
-_MAX_MEMORY = 8 << 20
-"""Bytes one compiled pattern may take; RE2's own default."""
+_MAX_MEMORY = 2 << 20
+"""Bytes one compiled pattern may take; a quarter of RE2's default, as many may be remembered."""
 
 _GO_WORDS = {
     "missing )": "missing closing )",

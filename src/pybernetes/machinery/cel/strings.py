@@ -10,9 +10,12 @@ from typing import Any
 from pybernetes.machinery.cel import formatting
 from pybernetes.machinery.cel.errors import EvaluationError
 from pybernetes.machinery.cel.functions import Library
+from pybernetes.machinery.cel.limits import MAX_REQUEST_SIZE_BYTES
 
 STRINGS = Library("strings")
 _define = STRINGS.define
+_LONGEST = 8 * MAX_REQUEST_SIZE_BYTES
+"""Longest text `replace` and `join` make; arbitrary, beyond all that fits into a document."""
 _UPPER, _LOWER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
 _TO_LOWER, _TO_UPPER = str.maketrans(_UPPER, _LOWER), str.maketrans(_LOWER, _UPPER)
 _SPACE = (
@@ -24,6 +27,12 @@ _QUOTED = {
     "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\",
     '"': '\\"',
 }  # fmt: skip
+
+
+def _bounded(length: int) -> None:
+    """Refuse to make a text no document could hold."""
+    if length > _LONGEST:
+        raise EvaluationError(f"a string of {length} code points is longer than {_LONGEST}")
 
 
 def _out_of_range(place: int) -> EvaluationError:
@@ -74,6 +83,8 @@ def _upper_ascii(text: str) -> str:
 @_define("string_replace_string_string", "string|replace(string, string) -> string",
          "string_replace_string_string_int", "string|replace(string, string, int) -> string")  # fmt: skip
 def _replace(text: str, old: str, new: str, count: int = -1) -> str:
+    found = text.count(old) if count < 0 else min(count, text.count(old))
+    _bounded(len(text) + found * (len(new) - len(old)))
     return text.replace(old, new, max(count, -1))
 
 
@@ -111,6 +122,7 @@ def _join(texts: Any, separator: str = "") -> str:
     for text in texts:
         if type(text) is not str:
             raise EvaluationError(f"join: invalid input: {text}")
+    _bounded(sum(map(len, texts)) + len(separator) * len(texts))
     return separator.join(texts)
 
 

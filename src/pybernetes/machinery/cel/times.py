@@ -40,7 +40,10 @@ class Timestamp:
     def local(self, zone: str) -> dt.datetime:
         """The moment in a zone, to the microsecond: an IANA name or `+hh:mm`; empty is UTC."""
         moment = _EPOCH + dt.timedelta(microseconds=self.nanos // 1000)
-        return moment.astimezone(_zone(zone))
+        try:
+            return moment.astimezone(_zone(zone))
+        except OverflowError:
+            raise EvaluationError("timestamp overflow") from None
 
     @property
     def cel_size(self) -> int:
