@@ -172,13 +172,12 @@ def test_property_names_come_back_from_their_identifiers(name: str) -> None:
 
 @given(st.text(alphabet="ab1 +-*/%<>=!&|?:.,()[]{}'\"\\rbux\nin", max_size=30))
 def test_any_text_compiles_or_is_a_compile_error(text: str) -> None:
+    program, complaint = None, ""
     try:
         program = ENVIRONMENT.compile(text)
     except cel.CompileError as error:
         complaint = str(error)
-    else:
-        complaint = ""
-    if complaint:
+    if program is None:
         assert complaint.startswith("ERROR: <input>:")
         return
     program.estimate()
