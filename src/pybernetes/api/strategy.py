@@ -17,8 +17,6 @@ from typing import Any, Final
 from pybernetes.api import kind_rules, normalize, schema
 from pybernetes.api.registry import Resource
 from pybernetes.effects import format_time
-from pybernetes.machinery import names
-from pybernetes.machinery.field_errors import quote
 from pybernetes.machinery.type_table import Shape
 
 Json = dict[str, Any]
@@ -177,7 +175,6 @@ ANSWERS_DELETE_WITH_OBJECT: Final[frozenset[Kind]] = frozenset(
 )
 """Kinds whose finished deletion answers with the object; all others answer with a Status."""
 
-STANDARD_FINALIZERS: Final = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 _NOT_CONTENT: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 
 
@@ -228,23 +225,6 @@ def merge_owners(document: Json) -> list[str]:
         "reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: "
         + ", ".join(dict.fromkeys(repeated))
     ]
-
-
-def finalizer_warnings(new: Json, old: Json | None) -> list[str]:
-    """What clients are told about finalizers that a write of a custom resource adds.
-
-    Follows: apiextensions-apiserver pkg/registry/customresource/validator.go, validateKubeFinalizerName.
-    """
-    known = set(((old or {}).get("metadata") or {}).get("finalizers") or ())
-    found = []
-    for finalizer in sorted(set((new.get("metadata") or {}).get("finalizers") or ()) - known):
-        place = f"metadata.finalizers: {quote(finalizer)}"
-        found += [f"{place}: {complaint}" for complaint in names.qualified_name(finalizer)]
-        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
-            how = " including a path (/)" if "." in finalizer else ""
-            advice = f"prefer a domain-qualified finalizer name{how}"
-            found.append(f"{place}: {advice} to avoid accidental conflicts with other finalizer writers")
-    return found
 
 
 def generated_name(base: str, suffix: str) -> str:

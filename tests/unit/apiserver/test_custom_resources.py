@@ -407,3 +407,17 @@ async def test_scale_reads_and_writes_by_the_paths_of_the_definition() -> None:
             "PUT", f"{TABS}/a/scale", {**shown, "metadata": {"name": "a"}, "spec": {"replicas": 99}}, 422
         )
         assert "spec.replicas in body should be less than or equal to 10" in refused["message"]
+
+
+async def test_a_format_that_means_nothing_is_warned_about_once() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", "format": "nonsense"}}}
+    async with serving() as server:
+        document = definition("crontabs", "CronTab", version(schema={"openAPIV3Schema": schema}))
+        answer = await server.ask("POST", DEFINITIONS, document)
+        assert ("Warning", '299 - "unrecognized format \\"nonsense\\""') in answer.headers
+        await settled(server)
+        patch = {"metadata": {"labels": {"a": "b"}}}
+        path = f"{DEFINITIONS}/crontabs.{GROUP}"
+        again = await server.ask("PATCH", path, patch, content_type="application/merge-patch+json")
+        assert again.status == 200
+        assert "Warning" not in dict(again.headers)

@@ -36,18 +36,11 @@ class CustomKind:
 
     def __init__(self, definition: Json, version: Json) -> None:
         spec = definition["spec"]
-        self.api_version = f"{spec['group']}/{version['name']}"
-        self.kind: str = ((definition.get("status") or {}).get("acceptedNames") or {}).get("kind") or spec["names"][
-            "kind"
-        ]
-        self.definition_name: str = definition["metadata"]["name"]
+        accepted = (definition.get("status") or {}).get("acceptedNames") or {}
+        self.kind: str = accepted.get("kind") or spec["names"]["kind"]
         self.terminating: bool = definitions.is_true(definition, definitions.TERMINATING)
         """The definition goes: nothing new is created."""
-        found = (version.get("schema") or {}).get("openAPIV3Schema")
-        self.schema = Structural(found) if found is not None else PRESERVING
-        if found is not None:
-            defaulting.prune_defaults(self.schema)
-        self.published: Json | None = found
+        self.published: Json | None = (version.get("schema") or {}).get("openAPIV3Schema")
         """The schema as the definition has it."""
         self.columns: Sequence[Json] = version.get("additionalPrinterColumns") or (AGE_COLUMN,)
         self.selectable: Mapping[str, str] = {
@@ -60,8 +53,26 @@ class CustomKind:
         """What clients of a deprecated version are told; empty for all others."""
         if version.get("deprecated"):
             self.warning = version.get("deprecationWarning") or deprecation_warning(spec, version)
-        self._embeds = has_below(self.schema, ("embedded",))
-        self._lists = has_below(self.schema, ("list_type",))
+
+    @functools.cached_property
+    def schema(self) -> Structural:
+        """The schema as a tree, made when the first document is looked at.
+
+        A server may have hundreds of large definitions, and starts before anybody asks for their objects.
+        """
+        if self.published is None:
+            return PRESERVING
+        found = Structural(self.published)
+        defaulting.prune_defaults(found)
+        return found
+
+    @functools.cached_property
+    def _embeds(self) -> bool:
+        return has_below(self.schema, ("embedded",))
+
+    @functools.cached_property
+    def _lists(self) -> bool:
+        return has_below(self.schema, ("list_type",))
 
     @functools.cached_property
     def plan(self) -> Plan:

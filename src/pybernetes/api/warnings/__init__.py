@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pybernetes.api.registry import Resource
-from pybernetes.api.warnings import network, storage, workloads
+from pybernetes.api.warnings import extensions, network, storage, workloads
 
 Json = dict[str, Any]
 Create = Callable[[list[str], Json], None]
@@ -40,6 +40,7 @@ _ON_CREATE: Final[Mapping[tuple[str, str], Create]] = {
     (_STORAGE, "StorageClass"): storage.storage_class,
     (_STORAGE, "CSIStorageCapacity"): storage.capacity,
     ("node.k8s.io", "RuntimeClass"): storage.runtime_class,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): extensions.definition,
 }
 
 _ON_UPDATE: Final[Mapping[tuple[str, str], Update]] = {
@@ -62,12 +63,13 @@ _ON_UPDATE: Final[Mapping[tuple[str, str], Update]] = {
     (_STORAGE, "StorageClass"): storage.storage_class_update,
     (_STORAGE, "CSIStorageCapacity"): storage.capacity_update,
     ("node.k8s.io", "RuntimeClass"): storage.runtime_class_update,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): extensions.definition_update,
 }
 
 
 def on_create(found: list[str], resource: Resource, document: Json) -> None:
     """Append what a client should hear about a new object, each text once."""
-    rule = _ON_CREATE.get((resource.group, resource.kind))
+    rule = _ON_CREATE.get((resource.group, resource.kind)) if resource.custom is None else extensions.finalizers
     if rule is not None:
         texts: list[str] = []
         rule(texts, document)
@@ -79,7 +81,7 @@ def on_update(found: list[str], resource: Resource, subresource: str, new: Json,
     """Append what a client should hear about a change; doors beside the main one say nothing."""
     if subresource:
         return
-    rule = _ON_UPDATE.get((resource.group, resource.kind))
+    rule = _ON_UPDATE.get((resource.group, resource.kind)) if resource.custom is None else extensions.finalizers
     if rule is not None:
         texts: list[str] = []
         rule(texts, new, old)

@@ -104,8 +104,6 @@ def apply_defaults(resource: Resource, document: Document) -> None:
 def own(context: Context, new: Document, old: Document | None, options: WriteOptions) -> None:
     """Note in metadata.managedFields whose fields this write changes; before admission adds fields nobody owns."""
     context.warnings.extend(strategy.merge_owners(new))
-    if context.resource.custom:
-        context.warnings.extend(strategy.finalizer_warnings(new, old))
     manager = field_ownership.manager_name(options.field_manager, context.request.headers.get("user-agent", ""))
     resource, subresource = context.resource.resource, context.info.subresource
     entries = field_ownership.track(resource, subresource, old, new, manager, context.core.clock.now())
