@@ -56,7 +56,7 @@ class Authority:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test-ca")])
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"test-ca-{folder.name}"[:64])])
         builder = self._builder(self._name, self._key).add_extension(x509.BasicConstraints(True, None), critical=True)
         self.pem = self._write("ca", builder.sign(self._key, hashes.SHA256()), self._key)
 

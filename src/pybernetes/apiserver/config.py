@@ -15,6 +15,20 @@ class KubeletClientConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestHeaderConfig:
+    """Proxies in front of this server that may say who asks: `--requestheader-*`."""
+
+    client_ca: str = ""
+    """PEM file of the authority of such proxies; empty: there are none."""
+    allowed_names: tuple[str, ...] = ()
+    """Common names of their certificates; empty allows any."""
+    username_headers: tuple[str, ...] = ("X-Remote-User",)
+    uid_headers: tuple[str, ...] = ("X-Remote-Uid",)
+    group_headers: tuple[str, ...] = ("X-Remote-Group",)
+    extra_prefixes: tuple[str, ...] = ("X-Remote-Extra-",)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """How one API server serves."""
 
@@ -35,6 +49,10 @@ class Config:
     service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"
     api_audiences: tuple[str, ...] = ()
     """Audiences this server answers to; empty: the issuer."""
+    proxy_client_certificate: str = ""
+    """PEM file shown to extension servers, which believe the user we name because of it."""
+    proxy_client_key: str = ""
+    request_header: RequestHeaderConfig = field(default_factory=RequestHeaderConfig)
     token_auth_file: str = ""
     """CSV file of fixed tokens."""
     all_api_versions: bool = False

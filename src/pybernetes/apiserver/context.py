@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from pybernetes.api.registry import Subresource
+from pybernetes.apiserver.aggregation.remotes import Remotes
 from pybernetes.apiserver.allocators.services import ServiceAllocator
 from pybernetes.apiserver.cache.watch_cache import WatchCache
 from pybernetes.apiserver.config import Config
@@ -44,6 +45,8 @@ class Core:
     security: Security
     allocator: ServiceAllocator
     webhooks: WebhookClient
+    remotes: Remotes
+    """Groups other servers answer for."""
 
 
 @dataclass(slots=True)

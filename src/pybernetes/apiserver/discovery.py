@@ -15,6 +15,8 @@ from typing import Any
 import orjson
 
 from pybernetes.api.registry import Resource, Subresource, group_versions
+from pybernetes.apiserver.aggregation.remotes import Remote
+from pybernetes.apiserver.aggregation.services import CUSTOM_PRIORITY
 from pybernetes.apiserver.published import JSON, Published, tagged
 
 Json = dict[str, Any]
@@ -25,18 +27,34 @@ AGGREGATED_KIND = "APIGroupDiscoveryList"
 VARY = {"Vary": "Accept"}
 
 
-def versions_by_group(resources: Iterable[Resource]) -> dict[str, list[str]]:
-    """Served versions of each group, preferred first. Built-in groups in upstream's order, then custom ones by name."""
+def versions_by_group(resources: Iterable[Resource], remotes: Iterable[Remote] = ()) -> dict[str, list[str]]:
+    """Served versions of each group, preferred first.
+
+    Built-in groups in upstream's order, then others by the priority of their APIService and by name.
+    """
     served: dict[str, set[str]] = {}
     for resource in resources:
         served.setdefault(resource.group, set()).add(resource.version)
+    ranks: dict[str, int] = {}
+    version_ranks: dict[tuple[str, str], int] = {}
+    for remote in remotes:
+        served.setdefault(remote.group, set()).add(remote.version)
+        ranks[remote.group] = max(remote.priorities[0], ranks.get(remote.group, 0))
+        version_ranks[remote.group, remote.version] = remote.priorities[1]
     known = group_versions()
     ordered = [group for group in known if group in served]
-    ordered += sorted(group for group in served if group not in known)
+    ordered += sorted((g for g in served if g not in known), key=lambda g: (-ranks.get(g, CUSTOM_PRIORITY[0]), g))
     found: dict[str, list[str]] = {}
     for group in ordered:
         order = known.get(group, ())
-        found[group] = sorted(served[group], key=lambda v: (order.index(v) if v in order else -1, version_rank(v)))
+        found[group] = sorted(
+            served[group],
+            key=lambda v: (
+                order.index(v) if v in order else -1,
+                -version_ranks.get((group, v), CUSTOM_PRIORITY[1]),
+                version_rank(v),
+            ),
+        )
     return found
 
 
@@ -131,23 +149,25 @@ def _aggregated_resource(resource: Resource) -> Json:
     return row
 
 
-def aggregated(resources: Iterable[Resource], api_version: str, *, core: bool) -> Json:
-    """APIGroupDiscoveryList: everything under `/api` (`core`) or `/apis`."""
+def aggregated(resources: Iterable[Resource], api_version: str, *, core: bool, remotes: Iterable[Remote] = ()) -> Json:
+    """APIGroupDiscoveryList: everything under `/api` (`core`) or `/apis`; of silent servers what they said last."""
+    remotes = list(remotes)
+    stale = {(remote.group, remote.version) for remote in remotes if not remote.available}
     served = list(resources)
     by_version: dict[tuple[str, str], list[Resource]] = {}
     for resource in served:
         by_version.setdefault((resource.group, resource.version), []).append(resource)
     items = []
-    for group, versions in versions_by_group(served).items():
+    for group, versions in versions_by_group(served, remotes).items():
         if (group == "") is not core:
             continue
         rows = [
             {
                 "version": version,
                 "resources": [
-                    _aggregated_resource(r) for r in sorted(by_version[group, version], key=lambda r: r.plural)
+                    _aggregated_resource(r) for r in sorted(by_version.get((group, version), ()), key=_plural)
                 ],
-                "freshness": "Current",
+                "freshness": "Stale" if (group, version) in stale else "Current",
             }
             for version in versions
         ]
@@ -159,6 +179,10 @@ def aggregated(resources: Iterable[Resource], api_version: str, *, core: bool) -
         "metadata": {},
         "items": items,
     }
+
+
+def _plural(resource: Resource) -> str:
+    return resource.plural
 
 
 def wanted_form(accept: str) -> str:
@@ -186,7 +210,9 @@ class Discovery:
         resources: Callable[[], Iterable[Resource]],
         generation: Callable[[], int] = lambda: 0,
         server_address: str = "",
+        remotes: Callable[[], Iterable[Remote]] = tuple,
     ) -> None:
+        self._remotes = remotes
         self._resources = resources
         self._generation = generation
         self._server_address = server_address
@@ -208,16 +234,19 @@ class Discovery:
         return found
 
     def _make(self, path: str, form: str) -> Published | None:
-        resources = list(self._resources())
+        remotes = list(self._remotes())
+        taken = {(remote.group, remote.version) for remote in remotes}
+        resources = [r for r in self._resources() if not taken or (r.group, r.version) not in taken]
+        resources += [resource for remote in remotes for resource in remote.resources]
         if form:
-            document = aggregated(resources, form, core=path == "/api")
+            document = aggregated(resources, form, core=path == "/api", remotes=remotes)
             content_type = f"{JSON};g={DISCOVERY_GROUP};v={form};as={AGGREGATED_KIND}"
             return tagged(orjson.dumps(document), content_type, VARY)
-        legacy = self._legacy(path, resources)
+        legacy = self._legacy(path, resources, remotes)
         return tagged(orjson.dumps(legacy), JSON, VARY) if legacy is not None else None
 
-    def _legacy(self, path: str, resources: list[Resource]) -> Mapping[str, Any] | None:
-        groups = versions_by_group(resources)
+    def _legacy(self, path: str, resources: list[Resource], remotes: list[Remote]) -> Mapping[str, Any] | None:
+        groups = versions_by_group(resources, remotes)
         match path.split("/")[1:]:
             case ["api"]:
                 address = [{"clientCIDR": "0.0.0.0/0", "serverAddress": self._server_address}]

@@ -56,6 +56,17 @@ def authenticate(context: Context) -> Outcome:
     if connection.user is not None:
         context.user = connection.user
         return None
+    request_header = context.core.security.request_header
+    if request_header is not None and connection.certificate_der is not None:
+        if connection.is_proxy is None:
+            connection.is_proxy = request_header.is_proxy(connection.certificate_der)
+            if connection.is_proxy or not request_header.is_client(connection.certificate_der):
+                connection.certificate = None  # it vouches for others, and names no user itself
+        if connection.is_proxy:
+            named = request_header.user_of(context.request.headers)
+            if named is not None:
+                context.user = named
+                return None
     credentials = context.request.headers.get("authorization", "")
     known = connection.users.get(credentials)
     if known is not None and context.started < known[1]:
@@ -185,6 +196,11 @@ def find(context: Context) -> Outcome | Awaitable[Outcome]:
         NotFound, MethodNotSupported.
     """
     info = context.info
+    remotes = context.core.remotes
+    if remotes.rows:
+        remote = remotes.claims(info.path)
+        if remote is not None:
+            return remotes.forward(remote, context.request, context.user)
     if not info.is_resource:
         return _document(context)
     served = context.core.scheme.find(info.group, info.version, info.resource)
@@ -243,7 +259,9 @@ class Pipeline:
 
     def wants_streamed_body(self, method: str, path: str) -> bool:
         """Bodies to proxied servers are passed on as they come."""
-        return method != "GET" and "/proxy" in path
+        if method == "GET":
+            return False
+        return "/proxy" in path or (bool(self._core.remotes.rows) and self._core.remotes.claims(path) is not None)
 
     def failure(self, request: Request, error: StatusError) -> Response:  # noqa: ARG002
         return failure(error)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pybernetes.apiserver.authn.authenticator import Authenticator
 from pybernetes.apiserver.authn.keys import TokenKeys
+from pybernetes.apiserver.authn.request_header import RequestHeader
 from pybernetes.apiserver.authn.reviews import TokenIssuer
 from pybernetes.apiserver.authn.static_tokens import load
 from pybernetes.apiserver.authz.authorizer import Authorizer
@@ -23,13 +24,14 @@ class Security:
     authorizer: Authorizer
     keys: TokenKeys | None
     issuer: TokenIssuer | None
+    request_header: RequestHeader | None = None
 
 
 def assemble(config: Config, reader: ObjectReader, clock: Clock, ids: Ids) -> Security:
     """The security of one server.
 
     Raises:
-        UnusableKey, UnusableTokenFile: a file of the settings cannot be used.
+        UnusableKey, UnusableTokenFile, UnusableAuthority: a file of the settings cannot be used.
     """
     keys = None
     if config.service_account_signing_key:
@@ -43,4 +45,6 @@ def assemble(config: Config, reader: ObjectReader, clock: Clock, ids: Ids) -> Se
         audiences=config.api_audiences,
     )
     issuer = TokenIssuer(reader, keys, clock, ids, authenticator) if keys is not None and keys.can_sign else None
-    return Security(authenticator, Authorizer(reader), keys, issuer)
+    settings = config.request_header
+    request_header = RequestHeader(settings, config.client_ca) if settings.client_ca else None
+    return Security(authenticator, Authorizer(reader), keys, issuer, request_header)

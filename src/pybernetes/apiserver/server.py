@@ -17,7 +17,10 @@ from pybernetes.apiserver.admission.index import Neighbours, chain
 from pybernetes.apiserver.admission.metrics import AdmissionMetrics
 from pybernetes.apiserver.admission.resource_quota.ledger import Ledger
 from pybernetes.apiserver.admission.resource_quota.status import publish
+from pybernetes.apiserver.aggregation.aggregator import Aggregator
+from pybernetes.apiserver.aggregation.remotes import Remotes
 from pybernetes.apiserver.allocators.services import ServiceAllocator
+from pybernetes.apiserver.authn import request_header
 from pybernetes.apiserver.bootstrap.reconcile import Bootstrap, Settings, advertised
 from pybernetes.apiserver.cache.watch_cache import WatchCache
 from pybernetes.apiserver.config import Config
@@ -112,6 +115,7 @@ class ApiServer:
             allocator=ServiceAllocator(config.service_cidr, parts.chance, config.service_node_ports),
             kubelets=Kubelets(config.kubelet, cache),
             webhooks=webhooks,
+            remotes=Remotes(config, cache, parts.chance),
         )
         self.core.metrics.more.append(admission_metrics.lines)
         self._bootstrapped = False
@@ -124,9 +128,19 @@ class ApiServer:
             "poststarthook/rbac/bootstrap-roles", lambda: "" if self._bootstrapped else "not finished", ("readyz",)
         )
         self.documents = NonResourceDocuments(
-            Discovery(lambda: scheme.resources, lambda: scheme.generation), self.health, self.core.metrics
+            Discovery(
+                lambda: scheme.resources,
+                lambda: scheme.generation + self.core.remotes.generation,
+                remotes=self.core.remotes.rows.values,
+            ),
+            self.health,
+            self.core.metrics,
         )
-        openapi = OpenApi(lambda: scheme.resources, lambda: scheme.generation)
+        openapi = OpenApi(
+            lambda: scheme.resources,
+            lambda: scheme.generation + self.core.remotes.generation,
+            remotes=self.core.remotes.rows.values,
+        )
         self.documents.add(lambda request: openapi.answer(request.path, request.query_text, request.header("accept")))
         if security.keys is not None:
             self.documents.add(issuer_documents(security.keys, config.service_account_issuer))
@@ -134,6 +148,10 @@ class ApiServer:
             self.core.documents = self.documents
         self.pipeline = Pipeline(self.core)
         self._definitions = Owner(self.core, self.client())
+        self._aggregator = Aggregator(cache, scheme, self.core.remotes, self.client(), parts.clock)
+        self.health.add(
+            "autoregister-completion", lambda: "" if self._aggregator.registered else "not finished", ("readyz",)
+        )
         self.connections: set[HttpProtocol] = set()
         self._listener: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -165,11 +183,13 @@ class ApiServer:
         self.core.allocator.follow(self.core.cache)
         self._ledger.follow()
         self._definitions.follow()
+        self._aggregator.follow()
         for name, task in (
             ("apiserver/watches", self.core.watches.run()),
             ("apiserver/timeouts", self.pipeline.run()),
             ("apiserver/quota-status", publish(self._ledger, self.core.cache, self.client(), self.core.clock)),
             ("apiserver/definitions", self._definitions.run()),
+            ("apiserver/aggregation", self._aggregator.run()),
             ("apiserver/compaction", self._compact()),
             ("apiserver/idle-connections", self._close_idle()),
         ):
@@ -188,9 +208,11 @@ class ApiServer:
             advertise_address=advertised(config),
             port=self.port or config.port,
             client_ca_file=config.client_ca,
+            request_header=request_header.settings(config.request_header),
         )
         await Bootstrap(self.core.cache, self.client(), self.core.clock).run(settings)
         self._bootstrapped = True
+        self._aggregator.begin()
 
     async def listen(self) -> None:
         """Open the socket.
@@ -201,7 +223,9 @@ class ApiServer:
         """
         config = self.config
         context = (
-            server_context(config.tls_certificate, config.tls_key, config.client_ca) if config.tls_certificate else None
+            server_context(config.tls_certificate, config.tls_key, config.client_ca, config.request_header.client_ca)
+            if config.tls_certificate
+            else None
         )
         self._listener = await asyncio.get_running_loop().create_server(
             lambda: HttpProtocol(self.pipeline, self.connections),

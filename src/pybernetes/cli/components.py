@@ -77,6 +77,14 @@ def apiserver_flags(parser: argparse.ArgumentParser) -> None:
             ("tls-cert-file", "", "serving certificate; without it plain HTTP on loopback"),
             ("tls-private-key-file", "", "its key"),
             ("client-ca-file", "", "whoever shows a certificate of this authority is who it says"),
+            ("requestheader-client-ca-file", "", "authority of proxies that may say who asks"),
+            ("requestheader-allowed-names", "", "common names of such proxies; empty allows any"),
+            ("requestheader-username-headers", "X-Remote-User", "where they name the user"),
+            ("requestheader-uid-headers", "X-Remote-Uid", "where they name the user's uid"),
+            ("requestheader-group-headers", "X-Remote-Group", "where they name the groups"),
+            ("requestheader-extra-headers-prefix", "X-Remote-Extra-", "how headers with further facts begin"),
+            ("proxy-client-cert-file", "", "certificate shown to extension servers"),
+            ("proxy-client-key-file", "", "its key"),
             ("kubelet-client-certificate", "", "certificate shown to kubelets"),
             ("kubelet-client-key", "", "its key"),
             ("kubelet-certificate-authority", "", "authority of the kubelets' certificates"),
@@ -89,7 +97,7 @@ def apiserver_flags(parser: argparse.ArgumentParser) -> None:
 
 
 async def run_apiserver(_client: None, arguments: Arguments) -> None:
-    from pybernetes.apiserver.config import Config, KubeletClientConfig
+    from pybernetes.apiserver.config import Config, KubeletClientConfig, RequestHeaderConfig
     from pybernetes.apiserver.server import run
     from pybernetes.storage.interface import Storage
     from pybernetes.storage.memory import open_memory
@@ -105,6 +113,16 @@ async def run_apiserver(_client: None, arguments: Arguments) -> None:
         tls_certificate=arguments.tls_cert_file,
         tls_key=arguments.tls_private_key_file,
         client_ca=arguments.client_ca_file,
+        proxy_client_certificate=existing("proxy-client-cert-file", arguments.proxy_client_cert_file),
+        proxy_client_key=existing("proxy-client-key-file", arguments.proxy_client_key_file),
+        request_header=RequestHeaderConfig(
+            existing("requestheader-client-ca-file", arguments.requestheader_client_ca_file),
+            tuple(words(arguments.requestheader_allowed_names)),
+            tuple(words(arguments.requestheader_username_headers)),
+            tuple(words(arguments.requestheader_uid_headers)),
+            tuple(words(arguments.requestheader_group_headers)),
+            tuple(words(arguments.requestheader_extra_headers_prefix)),
+        ),
         all_api_versions="api/all=true" in words(arguments.runtime_config),
         kubelet=KubeletClientConfig(
             arguments.kubelet_client_certificate,

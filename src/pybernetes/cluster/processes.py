@@ -72,7 +72,7 @@ async def client_as(identity: str, state: StateDirectory, config: ClusterConfig)
 
 async def apiserver(state: StateDirectory, config: ClusterConfig) -> None:
     """The API server with its store."""
-    from pybernetes.apiserver.config import Config, KubeletClientConfig
+    from pybernetes.apiserver.config import Config, KubeletClientConfig, RequestHeaderConfig
     from pybernetes.apiserver.server import run as serve
 
     pki = state.pki
@@ -83,6 +83,11 @@ async def apiserver(state: StateDirectory, config: ClusterConfig) -> None:
         tls_key=str(pki / "apiserver.key"),
         client_ca=str(pki / "ca.crt"),
         service_account_signing_key=str(pki / "sa.key"),
+        proxy_client_certificate=str(pki / "front-proxy-client.crt"),
+        proxy_client_key=str(pki / "front-proxy-client.key"),
+        request_header=RequestHeaderConfig(
+            client_ca=str(pki / "front-proxy-ca.crt"), allowed_names=("front-proxy-client",)
+        ),
         service_cidr=config.service_cidr,
         advertise_address=config.machine_ip if config.nodes else "",
         kubelet=KubeletClientConfig(

@@ -38,6 +38,7 @@ _NAME_CHECKS: Final[Mapping[tuple[str, str], NameCheck]] = {
     (_RBAC, "ClusterRole"): names.path_segment,
     (_RBAC, "RoleBinding"): names.path_segment,
     (_RBAC, "ClusterRoleBinding"): names.path_segment,
+    ("apiregistration.k8s.io", "APIService"): names.path_segment,
     ("networking.k8s.io", "IPAddress"): _ip_name,
     ("certificates.k8s.io", "ClusterTrustBundle"): _any_name,
     ("", "Event"): _any_name,

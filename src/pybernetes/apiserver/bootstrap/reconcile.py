@@ -11,9 +11,10 @@ pkg/registry/flowcontrol/ensurer.
 """
 
 import asyncio
+import dataclasses
 import ipaddress
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,6 +59,8 @@ class Settings:
     advertise_address: str
     port: int
     client_ca_file: str = ""
+    request_header: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    """Of front proxies, as extension servers read it."""
 
 
 def advertised(config: Config) -> str:
@@ -166,9 +169,9 @@ def everything(settings: Settings) -> list[list[tuple[Document, Merge]]]:
     second += [(row, keep) for row in objects.priority_classes()]
     second += [(row, replace_spec) for row in (*flow_control.priority_levels(), *flow_control.flow_schemas())]
     second.append((objects.service_cidr(settings.service_cidr), keep))
-    if settings.client_ca_file:
-        ca = Path(settings.client_ca_file).read_text(encoding="ascii")
-        second.append((objects.ca_config_map(ca, {}), replace_fields("data")))
+    if settings.client_ca_file or settings.request_header:
+        ca = Path(settings.client_ca_file).read_text(encoding="ascii") if settings.client_ca_file else ""
+        second.append((objects.ca_config_map(ca, dict(settings.request_header)), replace_fields("data")))
     address, port = settings.advertise_address, settings.port
     second.append((objects.api_service(settings.cluster_ip, port or SECURE_PORT), merge_service))
     if address and port:

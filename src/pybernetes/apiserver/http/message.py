@@ -55,6 +55,8 @@ class Connection:
     certificate_der: bytes | None = None
     user: User | None = None
     """Set for callers in the same process, who need no credentials."""
+    is_proxy: bool | None = None
+    """The certificate is that of a front proxy, which names the user in headers; None before anybody has looked."""
     users: dict[str, tuple[User, float]] = field(default_factory=dict)
 
 

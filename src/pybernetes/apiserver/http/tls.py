@@ -11,13 +11,15 @@ class TlsFilesUnusable(ValueError):
     """A certificate or key cannot be used; the message says which and what to do."""
 
 
-def server_context(certificate: str, key: str, client_ca: str = "") -> ssl.SSLContext:
+def server_context(certificate: str, key: str, client_ca: str = "", proxy_ca: str = "") -> ssl.SSLContext:
     """The context of a listening socket; files are PEM.
+
+    Certificates of both authorities are let in; `authn/request_header.py` tells them apart.
 
     Raises:
         TlsFilesUnusable.
     """
-    for path in filter(None, (certificate, key, client_ca)):
+    for path in filter(None, (certificate, key, client_ca, proxy_ca)):
         if not Path(path).is_file():
             raise TlsFilesUnusable(f"{path} does not exist; the API server needs it for TLS")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -29,10 +31,10 @@ def server_context(certificate: str, key: str, client_ca: str = "") -> ssl.SSLCo
         context.load_cert_chain(certificate, key)
     except ssl.SSLError as error:
         raise TlsFilesUnusable(f"{certificate} and {key} are no matching PEM certificate and key: {error}") from None
-    if client_ca:
+    for authority in filter(None, (client_ca, proxy_ca)):
         context.verify_mode = ssl.CERT_OPTIONAL
         try:
-            context.load_verify_locations(client_ca)
+            context.load_verify_locations(authority)
         except ssl.SSLError as error:
-            raise TlsFilesUnusable(f"{client_ca} holds no PEM certificates: {error}") from None
+            raise TlsFilesUnusable(f"{authority} holds no PEM certificates: {error}") from None
     return context

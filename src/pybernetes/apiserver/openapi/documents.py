@@ -23,6 +23,7 @@ import orjson
 from pybernetes import KUBERNETES_VERSION
 from pybernetes.api.registry import Resource, load_data
 from pybernetes.api.structural import publish
+from pybernetes.apiserver.aggregation.remotes import Remote
 from pybernetes.apiserver.openapi import gnostic
 from pybernetes.apiserver.openapi.paths import MEDIA_TYPES, Operation, Path, custom_name, paths_of
 from pybernetes.apiserver.openapi.schemas import (
@@ -80,7 +81,9 @@ class OpenApi:
         resources: Callable[[], Iterable[Resource]],
         generation: Callable[[], int] = lambda: 0,
         custom_schemas: CustomSchemas = lambda resource: resource.custom.published if resource.custom else None,
+        remotes: Callable[[], Iterable[Remote]] = tuple,
     ) -> None:
+        self._remotes = remotes
         self._resources = resources
         self._generation = generation
         self._custom_schemas = custom_schemas
@@ -130,6 +133,9 @@ class OpenApi:
             name: {"serverRelativeURL": f"/openapi/v3/{name}?hash={self._hash(resources)}"}
             for name, resources in sorted(self._by_group_version().items())
         }
+        for remote in self._remotes():
+            if remote.openapi:
+                rows[f"apis/{remote.group}/{remote.version}"] = {"serverRelativeURL": remote.openapi}
         body = orjson.dumps({"paths": rows})
         return Published(body, JSON, etag=f'"{hashlib.sha512(body).hexdigest().upper()}"')
 

@@ -79,7 +79,8 @@ async def proxy(context: Context) -> Answer:
     if request.connection.peer:
         headers.append(("X-Forwarded-For", request.connection.peer))
     upstream = await open_upstream(target, request.method, headers, request.body, request.reader)
-    return answer_of(upstream, location=_location(upstream.header("location"), target, prefix))
+    location = _location(upstream.header("location"), target, prefix)
+    return answer_of(upstream, location=location, bodiless=request.method == "HEAD")
 
 
 def _split_path(context: Context) -> tuple[str, bool, str]:

@@ -269,8 +269,11 @@ def passed_headers(headers: dict[str, str], *, upgrade: bool) -> list[tuple[str,
     return found
 
 
-def answer_of(upstream: Upstream, *, location: str = "") -> Answer:
-    """The answer of the server behind as ours. `location` replaces the one of a redirect, where it is given."""
+def answer_of(upstream: Upstream, *, location: str = "", bodiless: bool = False) -> Answer:
+    """The answer of the server behind as ours. `location` replaces the one of a redirect, where it is given.
+
+    `bodiless` says that it was asked with HEAD: there is a length, and nothing of that length.
+    """
     if upstream.upgraded:
         return Hijack(lambda tunnel: _run_tunnel(upstream, tunnel))
     headers = [
@@ -281,7 +284,7 @@ def answer_of(upstream: Upstream, *, location: str = "") -> Answer:
     if location:
         headers = [(name, value) for name, value in headers if name.lower() != "location"]
         headers.append(("Location", location))
-    if upstream.status in {204, 304}:
+    if bodiless or upstream.status in {204, 304}:
         upstream.close()
         return Response(b"", upstream.status, upstream.header("content-type"), headers)
     length = upstream.header("content-length")
