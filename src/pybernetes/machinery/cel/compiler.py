@@ -184,7 +184,12 @@ class Compiler:
         if node.function in {"orValue", "or"}:
             return _or_else(args[0], args[1], unwrap=node.function == "orValue")
         overload = node.overloads[0] if len(node.overloads) == 1 else ""
-        return _invoke(self.implementation(node), args, costs.runtime(node.function, overload))
+        cost = costs.runtime(node.function, overload)
+        implementation = self.implementation(node)
+        if cost is None:
+            return _invoke(implementation, args)
+        admits = self.functions.admits(node.function, node.target is not None, node.overloads)
+        return _counted(implementation, args, cost, admits)
 
     def list_literal(self, node: ListLiteral) -> Step:
         elements = [self.compile(element) for element in node.elements]
@@ -404,37 +409,48 @@ def _or_else(optional: Step, other: Step, *, unwrap: bool) -> Step:
     return step
 
 
-def _invoke(implementation: Implementation, args: list[Step], cost: costs.RuntimeCost | None) -> Step:
-    if cost is None:
-        if len(args) == 2:
-            first, second = args
+def _invoke(implementation: Implementation, args: list[Step]) -> Step:
+    """A call that costs 1."""
+    if len(args) == 2:
+        first, second = args
 
-            def binary(frame: Frame) -> Any:
-                one = first(frame)
-                other = second(frame)
-                frame.cost += 1
-                return implementation(one, other)
-
-            return binary
-        if len(args) == 1:
-            only = args[0]
-
-            def unary(frame: Frame) -> Any:
-                value = only(frame)
-                frame.cost += 1
-                return implementation(value)
-
-            return unary
-
-        def call(frame: Frame) -> Any:
-            given = [argument(frame) for argument in args]
+        def binary(frame: Frame) -> Any:
+            one = first(frame)
+            other = second(frame)
             frame.cost += 1
-            return implementation(*given)
+            return implementation(one, other)
 
-        return call
+        return binary
+    if len(args) == 1:
+        only = args[0]
+
+        def unary(frame: Frame) -> Any:
+            value = only(frame)
+            frame.cost += 1
+            return implementation(value)
+
+        return unary
+
+    def call(frame: Frame) -> Any:
+        given = [argument(frame) for argument in args]
+        frame.cost += 1
+        return implementation(*given)
+
+    return call
+
+
+def _counted(
+    implementation: Implementation,
+    args: list[Step],
+    cost: costs.RuntimeCost,
+    admits: Callable[[list[Any]], bool],
+) -> Step:
+    """A call whose cost depends on its arguments, or else on its result."""
 
     def counted(frame: Frame) -> Any:
         given = [argument(frame) for argument in args]
+        if not admits(given):
+            raise no_such_overload()
         before = cost(given)
         if before is not None:
             frame.spend(before)

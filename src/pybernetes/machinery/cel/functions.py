@@ -178,6 +178,22 @@ class FunctionTable:
         )
         return _dispatch(chosen)
 
+    def admits(self, function: str, member: bool, identities: tuple[str, ...]) -> Callable[[list[Any]], bool]:
+        """Whether values fit one of the overloads the checker left; asked before their cost is computed."""
+        candidates = [
+            overload.accepts
+            for overload in self.functions[function]
+            if overload.member == member and (not identities or overload.id in identities)
+        ]
+
+        def fits(args: list[Any]) -> bool:
+            return any(
+                all(accept is None or accept(value) for accept, value in zip(accepts, args, strict=False))
+                for accepts in candidates
+            )
+
+        return fits
+
 
 @lru_cache(maxsize=4096)
 def _dispatch(overloads: tuple[Overload, ...]) -> Implementation:
