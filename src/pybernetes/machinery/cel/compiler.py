@@ -31,6 +31,8 @@ from pybernetes.machinery.cel.values import Constructed, Optional
 _KEY_KINDS = frozenset({str, int, bool, values.Uint})
 _CONVERSIONS = frozenset({"bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "uint"})
 """Functions that upstream computes once when their argument is constant."""
+_OPERATORS = frozenset({"_+_", "_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
+"""Functions that cost by size for texts and containers and 1 for numbers, and that refuse what does not fit."""
 _INDEXED: dict[str, Callable[[Any, Any], Any]] = {"_[_]": operators.index, "_[?_]": operators.optional_index}
 
 
@@ -186,6 +188,8 @@ class Compiler:
         overload = node.overloads[0] if len(node.overloads) == 1 else ""
         cost = costs.runtime(node.function, overload)
         implementation = self.implementation(node)
+        if cost is not None and node.function in _OPERATORS:
+            return _operation(implementation, args[0], args[1], cost)
         if cost is None:
             return _invoke(implementation, args)
         admits = self.functions.admits(node.function, node.target is not None, node.overloads)
@@ -437,6 +441,20 @@ def _invoke(implementation: Implementation, args: list[Step]) -> Step:
         return implementation(*given)
 
     return call
+
+
+def _operation(implementation: Implementation, first: Step, second: Step, cost: costs.RuntimeCost) -> Step:
+    def step(frame: Frame) -> Any:
+        one = first(frame)
+        other = second(frame)
+        kind = type(one)
+        if kind is int or kind is bool or one is None:
+            frame.cost += 1
+        else:
+            frame.spend(cost([one, other]) or 0)
+        return implementation(one, other)
+
+    return step
 
 
 def _counted(

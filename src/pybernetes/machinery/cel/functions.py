@@ -35,6 +35,8 @@ class Overload:
     implementation: Implementation
     accepts: tuple[Callable[[Any], bool] | None, ...]
     """Per argument whether a value may be passed; None admits all."""
+    self_checking: bool = False
+    """Whether the implementation itself refuses what does not fit: operators do."""
 
 
 @dataclass(slots=True)
@@ -61,9 +63,12 @@ class Library:
 
         return decorate
 
-    def add(self, identity: str, signature: str, implementation: Implementation) -> None:
+    def add(
+        self, identity: str, signature: str, implementation: Implementation, *, self_checking: bool = False
+    ) -> None:
         function, member, args, result = _signature(signature, self.types)
-        overload = Overload(identity, function, member, args, result, implementation, tuple(map(_acceptor, args)))
+        accepts = tuple(map(_acceptor, args))
+        overload = Overload(identity, function, member, args, result, implementation, accepts, self_checking)
         self.functions.setdefault(function, []).append(overload)
 
 
@@ -197,6 +202,8 @@ class FunctionTable:
 
 @lru_cache(maxsize=4096)
 def _dispatch(overloads: tuple[Overload, ...]) -> Implementation:
+    if overloads[0].self_checking:
+        return overloads[0].implementation
     if len(overloads) == 1:
         return _guarded(overloads[0])
     candidates = [(overload.accepts, overload.implementation) for overload in overloads]

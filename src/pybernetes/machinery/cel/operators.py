@@ -173,6 +173,10 @@ def equal(one: Any, other: Any) -> bool:
     return kind is type(other) and bool(one == other)
 
 
+def unequal(one: Any, other: Any) -> bool:
+    return not equal(one, other)
+
+
 def _lists_equal(one: Any, other: Any) -> bool:
     if len(one) != len(other):
         return False

@@ -26,7 +26,7 @@ STANDARD.types.update({
 
 def _operator(function: str, implementation: Implementation, overloads: dict[str, str]) -> None:
     for identity, signature in overloads.items():
-        STANDARD.add(identity, f"{function}{signature}", implementation)
+        STANDARD.add(identity, f"{function}{signature}", implementation, self_checking=True)
 
 
 def _operators() -> None:
@@ -38,10 +38,10 @@ def _operators() -> None:
         "@mapInsert_map_map": "(map(K, V), map(K, V)) -> map(K, V)",
         "@mapInsert_map_key_value": "(map(K, V), K, V) -> map(K, V)",
     })  # fmt: skip
-    _operator("!_", _not, {"logical_not": "(bool) -> bool"})
+    STANDARD.add("logical_not", "!_(bool) -> bool", _not)
     _operator("-_", operators.negate, {"negate_double": "(double) -> double", "negate_int64": "(int) -> int"})
     _operator("_==_", operators.equal, {"equals": "(A, A) -> bool"})
-    _operator("_!=_", lambda one, other: not operators.equal(one, other), {"not_equals": "(A, A) -> bool"})
+    _operator("_!=_", operators.unequal, {"not_equals": "(A, A) -> bool"})
     _operator("_[_]", operators.index, {
         "index_list": "(list(A), int) -> A",
         "index_map": "(map(A, B), A) -> B",
