@@ -67,6 +67,8 @@ def _create_job(document: Json) -> None:
     for key in CONTROLLER_UID_LABELS:
         labels.setdefault(key, metadata["uid"])
     template["labels"] = labels
+    if not metadata.get("labels"):  # upstream's readers see this default, which follows from the template
+        metadata["labels"] = dict(labels)
     selector = dict(spec.get("selector") or {})
     selector["matchLabels"] = {CONTROLLER_UID_LABELS[1]: metadata["uid"], **(selector.get("matchLabels") or {})}
     spec["selector"] = selector

@@ -15,9 +15,12 @@ from pybernetes.api.validation import (
     batch,
     config,
     definitions,
+    device_slices,
+    devices,
     extensions,
     metadata,
     networking,
+    pod_groups,
     pod_updates,
     pods,
     policy,
@@ -32,7 +35,7 @@ Create = Callable[[list[FieldError], Json], None]
 Update = Callable[[list[FieldError], Json, Json], None]
 
 _ADMISSION, _RBAC, _NET = "admissionregistration.k8s.io", "rbac.authorization.k8s.io", "networking.k8s.io"
-_STORAGE, _FLOW = "storage.k8s.io", "flowcontrol.apiserver.k8s.io"
+_STORAGE, _FLOW, _DEVICES = "storage.k8s.io", "flowcontrol.apiserver.k8s.io", "resource.k8s.io"
 
 _KINDS: Final[Mapping[tuple[str, str], tuple[Create, Update]]] = {
     ("", "Pod"): (pods.pod, pod_updates.update),
@@ -76,6 +79,13 @@ _KINDS: Final[Mapping[tuple[str, str], tuple[Create, Update]]] = {
     (_STORAGE, "CSIDriver"): (storage.csi_driver, storage.csi_driver_update),
     (_STORAGE, "CSINode"): (storage.csi_node, storage.csi_node_update),
     (_STORAGE, "CSIStorageCapacity"): (storage.csi_storage_capacity, storage.csi_storage_capacity_update),
+    (_DEVICES, "ResourceClaim"): (devices.claim, devices.claim_update),
+    (_DEVICES, "ResourceClaimTemplate"): (devices.claim_template, devices.claim_update),
+    (_DEVICES, "DeviceClass"): (devices.device_class, devices.device_class_update),
+    (_DEVICES, "ResourceSlice"): (device_slices.resource_slice, device_slices.resource_slice_update),
+    (_DEVICES, "DeviceTaintRule"): (device_slices.taint_rule, device_slices.taint_rule_update),
+    ("scheduling.k8s.io", "Workload"): (pod_groups.workload, pod_groups.workload_update),
+    ("scheduling.k8s.io", "PodGroup"): (pod_groups.pod_group, pod_groups.pod_group_update),
     ("scheduling.k8s.io", "PriorityClass"): (config.priority_class, config.priority_class_update),
     ("node.k8s.io", "RuntimeClass"): (config.runtime_class, config.runtime_class_update),
     ("coordination.k8s.io", "Lease"): (config.lease, config.lease_update),
@@ -107,6 +117,7 @@ _DOORS: Final[Mapping[tuple[str, str, str], Update]] = {
     ("policy", "PodDisruptionBudget", "status"): policy.disruption_budget_status,
     ("certificates.k8s.io", "CertificateSigningRequest", "status"): access.signing_request_update,
     ("certificates.k8s.io", "CertificateSigningRequest", "approval"): access.signing_request_update,
+    (_DEVICES, "ResourceClaim", "status"): devices.claim_status,
     ("apiextensions.k8s.io", "CustomResourceDefinition", "status"): definitions.definition_status,
 }
 """What checks the other doors; a door that is not listed checks metadata only."""

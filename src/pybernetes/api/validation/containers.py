@@ -6,7 +6,7 @@ Follows: pkg/apis/core/validation/validation.go, validateContainerCommon, valida
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pybernetes.api.validation import common, environment, volumes
+from pybernetes.api.validation import common, environment, pod_wide, volumes
 from pybernetes.api.validation.common import Errors, add_invalid
 from pybernetes.machinery import field_errors as fe
 from pybernetes.machinery import names, quantity
@@ -28,10 +28,15 @@ MAX_ID: Final = 2**31 - 1
 class Scope:
     """What the containers of one pod see of it."""
 
-    __slots__ = ("host_network", "host_ports", "names", "volumes")
+    __slots__ = ("claims", "host_network", "host_ports", "names", "volumes", "windows")
 
-    def __init__(self, volumes_by_name: Mapping[str, Json], *, host_network: bool) -> None:
+    def __init__(
+        self, volumes_by_name: Mapping[str, Json], claims: frozenset[str] = frozenset(), *, host_network: bool
+    ) -> None:
         self.volumes = volumes_by_name
+        self.claims = claims
+        self.windows = False
+        """A container has options of Windows, so that somebody must look at all of them together."""
         self.host_network = host_network
         self.names: set[str] = set()
         self.host_ports: set[tuple[Any, Any, Any]] = set()
@@ -116,10 +121,14 @@ def _common(errors: Errors, path: str, item: Json, scope: Scope) -> None:
     security = item.get("securityContext")
     if security:
         security_context(errors, f"{path}.securityContext", security)
+        if "windowsOptions" in security:
+            scope.windows = True
     if "volumeMounts" in item or "volumeDevices" in item:
         _mounts(errors, path, item, scope, privileged=bool((security or {}).get("privileged")))
     if item.get("resources"):
         resources(errors, f"{path}.resources", item["resources"])
+        if "claims" in item["resources"]:
+            pod_wide.container_claims(errors, f"{path}.resources.claims", item["resources"]["claims"], scope.claims)
 
 
 def _ports(errors: Errors, path: str, ports: list[Json], scope: Scope) -> None:
@@ -286,6 +295,14 @@ def resources(errors: Errors, path: str, item: Json, *, pod_level: bool = False)
             elif quantity.compare(text, limit) > 0:
                 why = f"must be less than or equal to {name} limit of {limit}"
                 errors.append(fe.invalid_value(f"{path}.requests", text, why))
+    named = limits.keys() | requests.keys()
+    if not named.isdisjoint(_NEEDED_BY_HUGE_PAGES):
+        return
+    if any(common.is_huge_page(name) for name in named):
+        errors.append(fe.forbidden_value(path, "HugePages require cpu or memory"))
+
+
+_NEEDED_BY_HUGE_PAGES: Final = frozenset({"cpu", "memory"})
 
 
 def _resource_name(errors: Errors, path: str, name: str, *, pod_level: bool) -> None:

@@ -6,7 +6,7 @@ Follows: pkg/apis/core/validation/validation.go, ValidatePodCreate, ValidatePodS
 import re
 from typing import Any, Final
 
-from pybernetes.api.validation import common, containers, metadata, placement, volumes
+from pybernetes.api.validation import common, containers, metadata, placement, pod_wide, volumes
 from pybernetes.api.validation.common import Errors, add_invalid
 from pybernetes.machinery import field_errors as fe
 from pybernetes.machinery import names
@@ -49,7 +49,10 @@ def template(errors: Errors, path: str, item: Json) -> None:
 def pod_spec(errors: Errors, path: str, spec: Json) -> None:
     """What pods and templates share."""
     by_name = volumes.volumes(errors, f"{path}.volumes", spec["volumes"]) if "volumes" in spec else {}
-    scope = containers.Scope(by_name, host_network=bool(spec.get("hostNetwork")))
+    claims: frozenset[str] = frozenset()
+    if "resourceClaims" in spec:
+        claims = pod_wide.claims(errors, f"{path}.resourceClaims", spec["resourceClaims"])
+    scope = containers.Scope(by_name, claims, host_network=bool(spec.get("hostNetwork")))
     containers.containers(errors, f"{path}.containers", spec.get("containers") or [], scope)
     if "initContainers" in spec:
         containers.init_containers(errors, f"{path}.initContainers", spec["initContainers"], scope)
@@ -80,6 +83,11 @@ def pod_spec(errors: Errors, path: str, spec: Json) -> None:
     _numbers(errors, path, spec)
     if spec.get("resources"):
         containers.resources(errors, f"{path}.resources", spec["resources"], pod_level=True)
+        pod_wide.resources(errors, f"{path}.resources", spec)
+    if "os" in spec:
+        pod_wide.operating_system(errors, path, spec)
+    if scope.windows or "windowsOptions" in (spec.get("securityContext") or {}):
+        pod_wide.windows(errors, path, spec)
 
 
 def _names(errors: Errors, path: str, spec: Json) -> None:
