@@ -79,6 +79,7 @@ class Scheme:
         self.generation = 0
         """Grows with every change, for caches of what is served."""
         resources = tuple(resources)
+        self._built_in = frozenset((resource.group, resource.plural) for resource in resources)
         for resource in resources:
             self._serve(resource, resources)
 
@@ -109,6 +110,10 @@ class Scheme:
     def remove(self, resource: Resource) -> None:
         self._served.pop((resource.group, resource.version, resource.plural), None)
         self.generation += 1
+
+    def is_built_in(self, group: str, plural: str) -> bool:
+        """A resource of the server's own has this name: no definition may take its place."""
+        return (group, plural) in self._built_in
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
         return self._served.get((group, version, plural))

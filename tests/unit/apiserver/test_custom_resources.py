@@ -421,3 +421,19 @@ async def test_a_format_that_means_nothing_is_warned_about_once() -> None:
         again = await server.ask("PATCH", path, patch, content_type="application/merge-patch+json")
         assert again.status == 200
         assert "Warning" not in dict(again.headers)
+
+
+async def test_a_definition_cannot_take_the_place_of_a_built_in_resource() -> None:
+    async with serving() as server:
+        document = definition("ingresses", "Ingress", group="networking.k8s.io")
+        document["metadata"] = {
+            "name": "ingresses.networking.k8s.io",
+            "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
+        }
+        await define(server, document)
+        found = await server.get("/apis/networking.k8s.io/v1/ingresses")
+        assert found["kind"] == "IngressList"
+        await server.call("DELETE", f"{DEFINITIONS}/ingresses.networking.k8s.io")
+        await settled(server)
+        await server.call("GET", f"{DEFINITIONS}/ingresses.networking.k8s.io", status=404)
+        assert (await server.get("/apis/networking.k8s.io/v1/ingresses"))["kind"] == "IngressList"

@@ -4,8 +4,11 @@ Follows: apiextensions-apiserver pkg/apis/apiextensions/validation/validation.go
 where upstream names a path by its internal form (`webhookClientConfig`), so do we.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Any, Final
+
+from cryptography import x509
 
 from pybernetes.api import definitions
 from pybernetes.api.structural import cel_rules, default_rules, field_paths, rules, shape_rules
@@ -323,7 +326,7 @@ def _selectable(errors: Errors, fields: list[Json], schema: Json, path: str, *, 
 # ── conversion, status, approval ──
 
 
-def _conversion(errors: Errors, conversion: Json | None, *, established: bool, old: Json | None) -> None:  # noqa: ARG001
+def _conversion(errors: Errors, conversion: Json | None, *, established: bool, old: Json | None) -> None:
     if conversion is None:
         return
     strategy, webhook = conversion.get("strategy", ""), conversion.get("webhook") or {}
@@ -340,7 +343,23 @@ def _conversion(errors: Errors, conversion: Json | None, *, established: bool, o
         errors.append(fe.required(path, "required when strategy is set to Webhook"))
     else:
         extensions.client_config(errors, path, config)
+        bundle, before = config.get("caBundle"), _client_config_of(old).get("caBundle")
+        # A definition nobody uses yet, or which was wrong before, may wait for its bundle.
+        if bundle and established and not _holds_certificates(bundle) and (not before or _holds_certificates(before)):
+            text = "unable to load root certificates: data does not contain any valid RSA or ECDSA certificates"
+            errors.append(fe.invalid_value(f"{path}.caBundle", bundle, text))
     _review_versions(errors, versions, place, _review_versions_of(old))
+
+
+def _client_config_of(conversion: Json | None) -> Json:
+    return ((conversion or {}).get("webhook") or {}).get("clientConfig") or {}
+
+
+def _holds_certificates(bundle: str) -> bool:
+    try:
+        return bool(x509.load_pem_x509_certificates(base64.b64decode(bundle)))
+    except ValueError:
+        return False
 
 
 def _review_versions_of(conversion: Json | None) -> list[str]:

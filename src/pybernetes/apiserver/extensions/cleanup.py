@@ -5,6 +5,7 @@
                  False  InstanceDeletionCompleted       none is left; the finalizer goes with this write
                  True   InstanceDeletionCheck           some are left after a minute: tried again
                  False  NeverEstablished                there were none
+                 False  OverlappingBuiltInResource      they are not ours: a built-in resource has the name
 
 Follows: apiextensions-apiserver pkg/controller/finalizer/crd_finalizer.go.
 """
@@ -59,7 +60,11 @@ class Cleanup:
         definition = self._definition()
         if definition is None or not is_due(definition):
             return
-        if definitions.is_true(definition, definitions.ESTABLISHED):
+        spec = definition["spec"]
+        if self._core.scheme.is_built_in(spec["group"], spec["names"]["plural"]):
+            text = "instances overlap with built-in resources in storage"
+            await self._finish("OverlappingBuiltInResource", text)
+        elif definitions.is_true(definition, definitions.ESTABLISHED):
             await self._tell("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
             if not await self._delete_all(definition):
                 return

@@ -77,6 +77,9 @@ class Owner:
             if served is not None and served.resource is row.resource:
                 core.forms.forget(served)
                 core.scheme.remove(row.resource)
+        if any(core.scheme.is_built_in(row.resource.group, row.resource.plural) for row in found):
+            log.warning("definition overlaps with a built-in resource, which stays definition=%s", name)
+            found = []
         for row in found:
             core.scheme.add(row.resource, row.storage_version, row.lens)
         if found:
