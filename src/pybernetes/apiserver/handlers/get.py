@@ -9,7 +9,7 @@ from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.form_choice import check_shape
 from pybernetes.apiserver.handlers.output import object_answer
-from pybernetes.apiserver.handlers.versions import check_not_future, parse_resource_version
+from pybernetes.apiserver.handlers.versions import parse_resource_version, wait_until
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.store import check_path_segment
 from pybernetes.machinery import errors
@@ -26,14 +26,17 @@ def get(context: Context) -> Answer | Awaitable[Answer]:
     check_shape(output, is_list=False)
     if context.request.query_text:
         version = parse_resource_version(context.query("resourceVersion"))
-        check_not_future(version, core.store.storage.revision)
+        if version > core.store.storage.revision:
+            return _get_later(context, version)
     lens = context.resource.lens
     if not core.store.is_current or (lens is not None and lens.waits):
         return _get_later(context)
     return object_answer(context, _read(context), output=output)
 
 
-async def _get_later(context: Context) -> Answer:
+async def _get_later(context: Context, asked: int = 0) -> Answer:
+    if asked:
+        await wait_until(context.core, asked)
     await context.core.store.catch_up()
     found = _read(context)
     lens = context.resource.lens

@@ -22,7 +22,7 @@ from pybernetes.apiserver.form_choice import check_shape
 from pybernetes.apiserver.forms import ListMeta
 from pybernetes.apiserver.handlers.output import encoded
 from pybernetes.apiserver.handlers.selections import selection_of
-from pybernetes.apiserver.handlers.versions import check_not_future, list_version
+from pybernetes.apiserver.handlers.versions import check_not_future, list_version, wait_until
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.http.negotiation import Output
 from pybernetes.apiserver.scheme import Served
@@ -62,7 +62,9 @@ def list_(context: Context) -> Answer | Awaitable[Answer]:
     limit = _limit(context)
     token = context.query("continue")
     read_at = list_version(context.query("resourceVersion"), context.query("resourceVersionMatch"), limit, token)
-    check_not_future(max(read_at.at_least, read_at.exact or 0), core.store.storage.revision)
+    asked = max(read_at.at_least, read_at.exact or 0)
+    if asked > core.store.storage.revision:
+        return _list_later(context, asked)
     selection = selection_of(context)
     lens = context.resource.lens
     if not core.store.is_current or (lens is not None and lens.waits and _unprepared(context)):
@@ -84,7 +86,9 @@ def _unprepared(context: Context) -> list[CachedObject]:
     return [obj for obj in context.core.cache.resource(served.prefix).select(namespace) if not lens.is_ready(obj)]
 
 
-async def _list_later(context: Context) -> Answer:
+async def _list_later(context: Context, asked: int = 0) -> Answer:
+    if asked:
+        await wait_until(context.core, asked)
     await context.core.store.catch_up()
     if context.resource.lens is not None:
         await context.resource.lens.prepare(_unprepared(context))

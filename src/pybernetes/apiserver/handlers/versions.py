@@ -11,6 +11,7 @@ Follows: apimachinery pkg/apis/meta/internalversion/validation/validation.go; ap
 
 from dataclasses import dataclass
 
+from pybernetes.apiserver.context import Core
 from pybernetes.machinery import errors, field_errors
 from pybernetes.machinery.errors import Timeout
 from pybernetes.machinery.field_errors import FieldError
@@ -20,6 +21,10 @@ NOT_OLDER_THAN = "NotOlderThan"
 EXACT = "Exact"
 RESOURCE_VERSION_TOO_LARGE = "ResourceVersionTooLarge"
 _META_GROUP = "meta.k8s.io"
+FUTURE_SECONDS = 3.0
+"""Follows: apiserver pkg/storage/cacher/watch_cache.go, blockTimeout."""
+FUTURE_POLL_SECONDS = 0.05
+"""Waiters look instead of being told: a version that never comes leaves nothing behind. Arbitrary."""
 
 
 def parse_resource_version(text: str) -> int:
@@ -44,12 +49,24 @@ def check_not_future(asked: int, current: int) -> None:
     """
     if asked > current:
         raise Timeout(
-            f"Too large resource version: {asked}, current: {current}",
+            f"Timeout: Too large resource version: {asked}, current: {current}",
             {
                 "causes": [{"reason": RESOURCE_VERSION_TOO_LARGE, "message": "Too large resource version"}],
                 "retryAfterSeconds": 1,
             },
         )
+
+
+async def wait_until(core: Core, asked: int) -> None:
+    """Wait for a version that has not happened yet, but not for ever.
+
+    Raises:
+        Timeout: it has still not happened after FUTURE_SECONDS.
+    """
+    deadline = core.clock.monotonic() + FUTURE_SECONDS
+    while core.store.storage.revision < asked and core.clock.monotonic() < deadline:
+        await core.clock.sleep(FUTURE_POLL_SECONDS)
+    check_not_future(asked, core.store.storage.revision)
 
 
 @dataclass(frozen=True, slots=True)

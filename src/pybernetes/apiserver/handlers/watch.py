@@ -19,7 +19,7 @@ from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.extensions.lens import Lens
 from pybernetes.apiserver.form_choice import Form
 from pybernetes.apiserver.handlers.selections import selection_of
-from pybernetes.apiserver.handlers.versions import check_not_future, check_watch, parse_resource_version
+from pybernetes.apiserver.handlers.versions import check_watch, parse_resource_version, wait_until
 from pybernetes.apiserver.http.message import Answer, Chunk, Stream, Streaming
 from pybernetes.apiserver.http.negotiation import PROTOBUF, WATCH_PROTOBUF, Output, Shape
 from pybernetes.apiserver.routing import is_true
@@ -46,7 +46,8 @@ def watch(context: Context) -> Answer | Awaitable[Answer]:
     initial = is_true(query["sendInitialEvents"]) if "sendInitialEvents" in query else None
     check_watch(context.query("resourceVersionMatch"), send_initial_events=initial)
     version = parse_resource_version(context.query("resourceVersion"))
-    check_not_future(version, core.store.storage.revision)
+    if version > core.store.storage.revision:
+        return _watch_later(context, version)
     form = core.forms.of(context.resource, output, context.query("includeObject"))
     session = _Session(
         context,
@@ -59,6 +60,12 @@ def watch(context: Context) -> Answer | Awaitable[Answer]:
     replay_after = None if initial or (initial is None and not version) else version
     kind = WATCH_PROTOBUF if output.media_type == PROTOBUF else output.media_type
     return Streaming(lambda stream: session.run(stream, replay_after), content_type=kind)
+
+
+async def _watch_later(context: Context, asked: int) -> Answer:
+    await wait_until(context.core, asked)
+    answer = watch(context)
+    return answer if not isinstance(answer, Awaitable) else await answer
 
 
 def _timeout(context: Context) -> float:
