@@ -435,3 +435,29 @@ async def test_match_conditions_that_do_not_compile_are_refused(cluster: Cluster
     (cause,) = status["details"]["causes"]
     assert cause["field"] == "webhooks[0].matchConditions[0].expression"
     assert 'Invalid value: "... [] bad expression": compilation failed: ERROR: <input>:1:' in cause["message"]
+
+
+async def test_an_object_stays_in_its_namespace(cluster: Cluster) -> None:
+    cluster.hooks.answers = {"/x": patch({"op": "replace", "path": "/metadata/namespace", "value": "kube-system"})}
+    await cluster.register("Mutating", cluster.hook("/x", "configmaps"))
+    status = await cluster.server.create(MAPS, config_map("a"), status=400)
+    assert status["message"].startswith("the namespace of the provided object does not match")
+
+
+async def test_an_eviction_is_asked_about_once(cluster: Cluster) -> None:
+    cluster.hooks.answers = {"/see": allow}
+    await cluster.register("Validating", cluster.hook("/see", "pods", "pods/*", operations=("CREATE", "DELETE")))
+    await cluster.server.create(PODS, pod("web"))
+    await cluster.server.create(f"{PODS}/web/eviction", {"kind": "Eviction", "apiVersion": "policy/v1"}, status=201)
+    seen = [(asked["operation"], asked.get("subResource")) for asked in cluster.hooks.asked("/see")]
+    assert seen == [("CREATE", None), ("CREATE", "eviction")]
+
+
+async def test_connections_to_services_are_asked_about_before_anything_else(cluster: Cluster) -> None:
+    cluster.hooks.answers = {"/x": deny("not through here")}
+    await cluster.register("Validating", cluster.hook("/x", "services/proxy", operations=("CONNECT",)))
+    path = "/api/v1/namespaces/default/services/nobody/proxy/index.html"
+    status = await cluster.server.call("GET", path, status=400)
+    assert status["message"].endswith("not through here")
+    (asked,) = cluster.hooks.asked("/x")
+    assert asked["object"] == {"apiVersion": "v1", "kind": "ServiceProxyOptions", "path": "index.html"}

@@ -5,7 +5,7 @@
     namespaceObject       the namespace of the request; null for what is in none
     params                what the binding names; only with a paramKind
     variables             of the policy, each computed when first read
-    authorizer            may this user do that (`admission_authorizer`)
+    authorizer            may this user do that (who answers comes in with the value)
     Object, JSONPatch     what mutations build
 
 Shared by validation, which refuses what does not compile, and by admission, which runs it.
@@ -14,17 +14,14 @@ Follows: apiserver pkg/admission/plugin/cel/{compile,composition}.go; pkg/cel/mu
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from pybernetes.api.admission_authorizer import AUTHORIZER, LIBRARY, RESOURCE_CHECK
 from pybernetes.machinery import cel
 from pybernetes.machinery.cel import CelError, Environment, Field, Program, Type
-from pybernetes.machinery.cel.functions import Library
 
 VARIABLES_TYPE: Final = "kubernetes.variables"
-OBJECT_TYPE: Final = "Object"
 
 
 def _texts(*field_names: str) -> dict[str, Type | Field]:
@@ -87,60 +84,8 @@ def _namespace_type() -> Type:
     return found
 
 
-class _AnyField(Mapping[str, Field]):
-    """The fields of an object type without a schema: every name, of any type."""
-
-    def __getitem__(self, name: str) -> Field:
-        return Field(name, cel.DYN)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 1  # it has fields, though nobody can list them
-
-    def get(self, name: str, default: Any = None) -> Any:  # noqa: ARG002 - every name is one
-        return self[name]
-
-
-JSON_PATCH: Final = cel.struct("JSONPatch", {**_texts("op", "path", "from"), "value": cel.DYN})
-OBJECT: Final = cel.struct(OBJECT_TYPE, {})
-
-
-class _MutationTypes(dict[str, Type]):
-    """The known types and those that come into being by their names: `Object.spec.template`."""
-
-    def __missing__(self, name: str) -> Type:
-        if name == OBJECT_TYPE or name.startswith(f"{OBJECT_TYPE}."):
-            return Type(OBJECT.kind, name, fields=_AnyField())
-        raise KeyError(name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            return default
-
-
-_MUTATION_LIBRARY = Library("kubernetes.jsonpatch")
-
-
-@_MUTATION_LIBRARY.define("string_escapeKey", "jsonpatch.escapeKey(string) -> string")
-def _escape_key(text: str) -> str:
-    """A key as JSON pointers write it. Follows: apiserver pkg/cel/library/jsonpatch.go."""
-    return text.replace("~", "~0").replace("/", "~1")
-
-
-class _MutationEnvironment(Environment):
-    """An environment in which mutations can be built."""
-
-    def __init__(self, variables: Mapping[str, Type]) -> None:
-        super().__init__(variables, structs=(JSON_PATCH,), extra_libraries=(LIBRARY, _MUTATION_LIBRARY))
-        self.types = _MutationTypes(self.types)
-        self.structs = _MutationTypes(self.structs)
-
-    def extend(self, variables: Mapping[str, Type]) -> Environment:
-        return _MutationEnvironment({**self.variables, **variables})
+OBJECT: Final = cel.object_type()
+JSON_PATCH: Final = cel.JSON_PATCH
 
 
 @functools.cache
@@ -155,8 +100,8 @@ def environment(*, params: bool, authorizer: bool, mutates: bool = False) -> Env
     if params:
         variables["params"] = cel.DYN
     if authorizer:
-        variables |= {"authorizer": AUTHORIZER, "authorizer.requestResource": RESOURCE_CHECK}
-    return _MutationEnvironment(variables) if mutates else Environment(variables, extra_libraries=(LIBRARY,))
+        variables |= {"authorizer": cel.AUTHORIZER, "authorizer.requestResource": cel.RESOURCE_CHECK}
+    return Environment(variables, mutation=mutates)
 
 
 def typed_environment(object_type: Type, params: Type | None) -> Environment:
@@ -166,12 +111,12 @@ def typed_environment(object_type: Type, params: Type | None) -> Environment:
         "oldObject": object_type,
         "namespaceObject": _namespace_type(),
         "request": _request_type(),
-        "authorizer": AUTHORIZER,
-        "authorizer.requestResource": RESOURCE_CHECK,
+        "authorizer": cel.AUTHORIZER,
+        "authorizer.requestResource": cel.RESOURCE_CHECK,
     }
     if params is not None:
         variables["params"] = params
-    return Environment(variables, extra_libraries=(LIBRARY,))
+    return Environment(variables)
 
 
 def with_variables(base: Environment, declared: Mapping[str, Type]) -> Environment:

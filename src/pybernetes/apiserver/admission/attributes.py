@@ -184,6 +184,7 @@ class Views:
         before = (await self.of(resource)).object
         kind = kind_of(resource, request.subresource)
         document = checked(document, kind, resource if kind.kind == resource.kind else None)
+        _check_place(document, request)
         self._found.clear()
         if is_whole(request) and request.subresource == SCALE:
             assert request.object is not None
@@ -201,6 +202,19 @@ class Views:
 
 
 _VERSION: Final = "resourceVersion"
+
+
+def _check_place(document: Document, request: AdmissionRequest) -> None:
+    """An object stays in its namespace, and gets its version from the store.
+
+    Raises:
+        BadRequest.
+    """
+    metadata = document["metadata"]
+    if request.operation == CREATE:
+        metadata.pop(_VERSION, None)
+    if is_whole(request) and request.resource.namespaced and metadata.get("namespace") != request.namespace:
+        raise errors.BadRequest("the namespace of the provided object does not match the namespace sent on the request")
 
 
 def is_whole(request: AdmissionRequest) -> bool:

@@ -7,13 +7,11 @@
 Follows: apiserver pkg/admission/plugin/cel/{activation,condition}.go; pkg/admission/plugin/webhook/matchconditions.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pybernetes.api import admission_expressions as expressions
-from pybernetes.api.admission_authorizer import Authorizer as AuthorizerValue
-from pybernetes.api.admission_authorizer import Decision, Question, ResourceCheck
 from pybernetes.api.admission_expressions import Expression
 from pybernetes.api.registry import Resource
 from pybernetes.apiserver.admission.attributes import Attributes, View
@@ -68,16 +66,17 @@ def bindings_of(
     """The values of all names but `params` and `variables`."""
     request = admission_request(attributes, resource, view)
     del request["object"], request["oldObject"]
-    ask = asker(attributes.request.user, authorizer)
+    answers = Answers(attributes.request.user, authorizer)
     return {
         "object": view.object,
         "oldObject": view.old,
         "request": request,
         "namespaceObject": namespace,
-        "authorizer": AuthorizerValue(ask),
-        "authorizer.requestResource": ResourceCheck(
-            ask,
-            Question(
+        "authorizer": cel.AuthorizerValue(answers),
+        "authorizer.requestResource": cel.ResourceCheck(
+            answers,
+            cel.Question(
+                verb="",
                 group=attributes.resource.group,
                 resource=attributes.resource.resource,
                 subresource=attributes.subresource,
@@ -93,38 +92,38 @@ def service_account(namespace: str, name: str) -> User:
     return User(f"system:serviceaccount:{namespace}:{name}", groups=groups)
 
 
-def asker(user: User, authorizer: Authorizer) -> Callable[[Question], Decision]:
-    """Who answers `check(…)`; the same question is asked once per request."""
-    known: dict[Question, Decision] = {}
+class Answers:
+    """Answers the questions of one request's expressions; the same one is asked once. Implements `cel.Authorizer`."""
 
-    def ask(question: Question) -> Decision:
-        found = known.get(question)
+    def __init__(self, user: User, authorizer: Authorizer) -> None:
+        self._user = user
+        self._authorizer = authorizer
+        self._known: dict[cel.Question, cel.Answer] = {}
+
+    def answer(self, question: cel.Question) -> cel.Answer:
+        found = self._known.get(question)
         if found is None:
-            found = known[question] = _decided(question, user, authorizer)
+            found = self._known[question] = self._ask(question)
         return found
 
-    return ask
-
-
-def _decided(question: Question, user: User, authorizer: Authorizer) -> Decision:
-    if question.service_account is not None:
-        user = service_account(*question.service_account)
-    info = RequestInfo(
-        verb=question.verb,
-        path=question.path,
-        is_resource=not question.path,
-        group=question.group,
-        version="*",
-        resource=question.resource,
-        subresource=question.subresource,
-        namespace=question.namespace,
-        name=question.name,
-        field_selector=question.field_selector,
-    )
-    verdict = authorizer.authorize(user, info)
-    if not isinstance(verdict, Verdict):
-        return Decision(allowed=False, error="this authorizer answers only requests, not expressions")
-    return Decision(verdict.allowed, verdict.reason)
+    def _ask(self, question: cel.Question) -> cel.Answer:
+        user = self._user if question.service_account is None else service_account(*question.service_account)
+        info = RequestInfo(
+            verb=question.verb,
+            path=question.path,
+            is_resource=not question.path,
+            group=question.group,
+            version="*",
+            resource=question.resource,
+            subresource=question.subresource,
+            namespace=question.namespace,
+            name=question.name,
+            field_selector=question.field_selector,
+        )
+        verdict = self._authorizer.authorize(user, info)
+        if not isinstance(verdict, Verdict):
+            return cel.Answer(allowed=False, error="this authorizer answers only requests, not expressions")
+        return cel.Answer(verdict.allowed, verdict.reason)
 
 
 # ── match conditions ──

@@ -264,8 +264,12 @@ def _gone(context: Context, result: CachedObject) -> Response:
     return status_answer(context, success(details))
 
 
-async def delete_object(context: Context, current: CachedObject, options: DeleteOptions) -> tuple[CachedObject, bool]:
+async def delete_object(
+    context: Context, current: CachedObject, options: DeleteOptions, *, admitted: bool = False
+) -> tuple[CachedObject, bool]:
     """Delete one object: what there is now or was last, and whether it is gone.
+
+    `admitted`: admission has agreed to what leads here, as to an eviction, and is not asked again.
 
     Raises:
         StatusError.
@@ -277,10 +281,11 @@ async def delete_object(context: Context, current: CachedObject, options: Delete
             await served.lens.prepare((current,))
         old = core.store.document(served, current)
         _check_preconditions(resource, current, old, options)
-        request = writes.admission_request(context, "DELETE", None, old, name=current.name, dry_run=options.dry_run)
-        request.options = options.document
-        await core.admission.mutate(request)
-        await core.admission.validate(request)
+        if not admitted:
+            request = writes.admission_request(context, "DELETE", None, old, name=current.name, dry_run=options.dry_run)
+            request.options = options.document
+            await core.admission.mutate(request)
+            await core.admission.validate(request)
         old["metadata"].pop("resourceVersion", None)
         deletion = decide(resource, old, options, core.clock.now())
         if options.dry_run:

@@ -190,7 +190,7 @@ async def _delete(context: Context, pod: CachedObject, options: DeleteOptions) -
         pod = await edit(core, context.resource, info.namespace, info.name, mark)
         options = replace(options, resource_version="")  # the mark has moved it on
     as_delete = replace(context, info=replace(info, subresource="", verb="delete"))
-    await delete_object(as_delete, pod, options)
+    await delete_object(as_delete, pod, options, admitted=True)
 
 
 def _check_preconditions(document: Document, options: DeleteOptions) -> None:

@@ -52,7 +52,12 @@ class Environment:
 
     def extend(self, variables: Mapping[str, Type]) -> "Environment":
         """This environment with more variables."""
-        return Environment({**self.variables, **variables}, structs=self.structs.values(), extra_libraries=self._extra)
+        return Environment(
+            {**self.variables, **variables},
+            structs=self.structs.values(),
+            extra_libraries=self._extra,
+            mutation=self._mutation,
+        )
 
     def compile(self, text: str, expected: Type | None = None) -> "Program":
         """The program of `text`.

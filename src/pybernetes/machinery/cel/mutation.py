@@ -74,8 +74,8 @@ class MutationTypes(Mapping[str, Type]):
 
 
 def check_paths(value: Any) -> list[str]:
-    """What is wrong with the names of built objects: each must be the path of the field it stands in."""
-    return _check(value, OBJECT) if isinstance(value, Constructed) else []
+    """What is wrong with the names of built objects: each must be its holder's and the field it stands in."""
+    return _check(value, value.type.name) if isinstance(value, Constructed) else []
 
 
 def _check(value: Any, path: str) -> list[str]:

@@ -3,12 +3,11 @@
 Follows: apiserver pkg/admission/plugin/policy/mutating/patch/{json_patch,smd}.go; pkg/cel/mutation/dynamic/objects.go.
 """
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from pybernetes.apiserver.request import Document
-from pybernetes.machinery.cel.values import Constructed, Uint
+from pybernetes.machinery import cel
 from pybernetes.machinery.managed_fields.compare import DuplicateItem, merge
 from pybernetes.machinery.managed_fields.plans import Kind, OwnershipError, Plan
 from pybernetes.machinery.patch import json_patch
@@ -18,62 +17,19 @@ class Unusable(Exception):
     """The expression's result cannot be used; the text says why, in upstream's words."""
 
 
-def plain(value: Any) -> Any:
-    """A value of an expression as JSON has it.
+def _plain(value: Any) -> Any:
+    """A value of an expression as JSON has it; objects it built must fit their fields.
 
     Raises:
         Unusable.
     """
-    match value:
-        case None | bool() | str():
-            return value
-        case Uint():
-            return int(value)
-        case int() | float():
-            return value
-        case bytes():
-            return base64.b64encode(value).decode()
-        case Mapping():
-            wrong = [key for key in value if not isinstance(key, str)]
-            if wrong:
-                raise Unusable(f"map key {wrong[0]!r} is not a string")
-            return {key: plain(value[key]) for key in value}
-        case Sequence():
-            return [plain(item) for item in value]
-        case _:
-            return str(value)
-
-
-def check_type_names(value: Any, path: str = "") -> None:
-    """An object built for a field must say so: `Object.spec` belongs into `spec`.
-
-    Raises:
-        Unusable.
-    """
-    found = list(_wrong_names(value, path or _type_name(value)))
-    if found:
-        raise Unusable("type mismatch: " + "\n".join(found))
-
-
-def _type_name(value: Any) -> str:
-    return value.type.name if isinstance(value, Constructed) else ""
-
-
-def _wrong_names(value: Any, path: str) -> Iterator[str]:
-    if isinstance(value, Constructed):
-        name = value.type.name
-        if name != path:
-            yield (
-                f'unexpected type name "{name}", expected "{path}", which matches field name path from root Object type'
-            )
-        for key, item in value.items():
-            yield from _wrong_names(item, f"{path}.{key}")
-    elif isinstance(value, Mapping):
-        for key in value:
-            yield from _wrong_names(value[key], path)
-    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        for item in value:
-            yield from _wrong_names(item, path)
+    wrong = cel.check_paths(value)
+    if wrong:
+        raise Unusable("type mismatch: " + "\n".join(wrong))
+    try:
+        return cel.plain(value)
+    except cel.EvaluationError as error:
+        raise Unusable(str(error)) from None
 
 
 def apply_configuration(live: Document, value: Any, plan: Plan) -> Document:
@@ -82,9 +38,7 @@ def apply_configuration(live: Document, value: Any, plan: Plan) -> Document:
     Raises:
         Unusable.
     """
-    check_type_names(value)
-    patch = plain(value)
-    patch["apiVersion"], patch["kind"] = live["apiVersion"], live["kind"]
+    patch = {**_plain(value), "apiVersion": live["apiVersion"], "kind": live["kind"]}
     atomics = list(_atomics(patch, plan, ""))
     if atomics:
         why = f"invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: {', '.join(atomics)}"
@@ -118,11 +72,7 @@ def json_patched(live: Document, value: Any) -> Document:
     Raises:
         Unusable.
     """
-    operations = []
-    for row in value:
-        check_type_names(row.get("value"))
-        operation = {key: plain(row[key]) for key in row if key != "from" or row[key]}
-        operations.append(operation)
+    operations = [{key: _plain(row[key]) for key in row if key != "from" or row[key]} for row in value]
     try:
         patched: Document = json_patch.apply(live, operations)
     except json_patch.PatchError as error:
