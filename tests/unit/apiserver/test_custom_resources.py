@@ -437,3 +437,16 @@ async def test_a_definition_cannot_take_the_place_of_a_built_in_resource() -> No
         await settled(server)
         await server.call("GET", f"{DEFINITIONS}/ingresses.networking.k8s.io", status=404)
         assert (await server.get("/apis/networking.k8s.io/v1/ingresses"))["kind"] == "IngressList"
+
+
+async def test_an_object_whose_spec_is_no_object_can_be_deleted() -> None:
+    schema = {"type": "object", **PRESERVE}
+    async with serving() as server:
+        await define(server, definition("crontabs", "CronTab", version(schema={"openAPIV3Schema": schema})))
+        held = {**tab("a"), "spec": True}
+        held["metadata"]["finalizers"] = ["example.com/hold"]
+        await server.create(TABS, held)
+        await server.call("DELETE", f"{TABS}/a")
+        patch = {"metadata": {"finalizers": None}}
+        await server.call("PATCH", f"{TABS}/a", patch, content_type="application/merge-patch+json")
+        await server.call("GET", f"{TABS}/a", status=404)

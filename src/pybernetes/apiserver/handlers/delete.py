@@ -147,7 +147,8 @@ def decide(resource: Resource, old: Document, options: DeleteOptions, now: datet
     A pod with 30 s of grace that is scheduled and alive stays until the kubelet deletes it with grace 0; asking again
     with a shorter period shortens the wait, a longer one changes nothing.
     """
-    if resource.kind == definitions.KIND and not old["metadata"].get("deletionTimestamp"):
+    is_definition = resource.kind == definitions.KIND and resource.group == definitions.GROUP
+    if is_definition and not old["metadata"].get("deletionTimestamp"):
         old = definitions.marked_for_deletion(old, now)
     metadata = dict(old["metadata"])
     document = {**old, "metadata": metadata}
@@ -156,7 +157,8 @@ def decide(resource: Resource, old: Document, options: DeleteOptions, now: datet
         metadata["finalizers"] = finalizers
     else:
         metadata.pop("finalizers", None)
-    spec_finalizers = (old.get("spec") or {}).get("finalizers") if resource.kind == "Namespace" else None
+    is_namespace = resource.kind == "Namespace" and not resource.group
+    spec_finalizers = (old.get("spec") or {}).get("finalizers") if is_namespace else None
     grace = _grace(resource, old, options)
     if metadata.get("deletionTimestamp"):
         graceful = _shorten(metadata, grace)

@@ -185,7 +185,7 @@ def finished_deleting(new: Document, old: Document) -> bool:
     metadata = new["metadata"]
     if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
         return False
-    if (new.get("spec") or {}).get("finalizers") and new.get("kind") == "Namespace":
+    if new.get("kind") == "Namespace" and new.get("apiVersion") == "v1" and (new.get("spec") or {}).get("finalizers"):
         return False
     grace = old["metadata"].get("deletionGracePeriodSeconds") or 0
     return not (grace or metadata.get("deletionGracePeriodSeconds"))
