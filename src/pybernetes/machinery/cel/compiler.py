@@ -169,7 +169,8 @@ class Compiler:
             case "_||_":
                 return _or(self.compile(node.args[0]), self.compile(node.args[1]))
             case "_?_:_":
-                return _conditional(*map(self.compile, node.args))
+                condition, chosen, other = node.args
+                return _conditional(self.compile(condition), self.branch(chosen), self.branch(other))
             case "_?._":
                 return _optional_selection(self.compile(node.args[0]), node.args[1])
             case "_[_]" | "_[?_]":
@@ -194,6 +195,29 @@ class Compiler:
             return _invoke(implementation, args)
         admits = self.functions.admits(node.function, node.target is not None, node.overloads)
         return _counted(implementation, args, cost, admits)
+
+    def branch(self, node: Node) -> Step:
+        """One side of a conditional: reading a variable costs nothing there, only what is selected from it.
+
+        Follows: cel-go interpreter/planner.go, planCallConditional: the attribute is resolved without being observed.
+        """
+        step, root = self.compile(node), node
+        while True:
+            match root:
+                case Select(test_only=False, field=field) if field:
+                    root = root.operand
+                case Call(function="_[_]"):
+                    root = root.args[0]
+                case Ident(constant=None):
+                    break
+                case _:
+                    return step
+
+        def unpriced(frame: Frame) -> Any:
+            frame.cost -= 1
+            return step(frame)
+
+        return unpriced
 
     def list_literal(self, node: ListLiteral) -> Step:
         elements = [self.compile(element) for element in node.elements]

@@ -1,7 +1,8 @@
 """Loops as steps: one specialised step per macro, with the costs of the general loop each macro stands for.
 
 The general loop evaluates, per item, its condition and its step; the constants here are what those cost beyond the
-parts the author wrote. `all` over three items with a predicate of cost p: 3 × (2 + 1 + p) + 1.
+parts the author wrote. An item that is left out costs nothing more: a variable is free where a conditional chooses it.
+`all` over three items with a predicate of cost p: 3 × (2 + 1 + p) + 1.
 
 Follows: cel-go interpreter/interpretable.go, evalFold; parser/macro.go.
 """
@@ -152,8 +153,9 @@ def _exists_one(loop: _Loop, predicate: Step) -> Step:
             assign(frame.slots, item)
             if _true(predicate(frame)):
                 count += 1
-                frame.cost += 1
-            frame.spend(_READ)
+                frame.cost += _READ + 1
+            if frame.cost > frame.limit:
+                raise CostExceeded
         frame.cost += _READ + 1
         return count == 1
 
@@ -171,8 +173,8 @@ def _filter(loop: _Loop, predicate: Step) -> Step:
             if _true(predicate(frame)):
                 found.append(item)
                 frame.spend(kept)
-            else:
-                frame.spend(_READ)
+            elif frame.cost > frame.limit:
+                raise CostExceeded
         frame.cost += _READ
         return found
 
@@ -189,8 +191,8 @@ def _map(loop: _Loop, transform: Step, predicate: Step | None, create: int) -> S
             if predicate is None or _true(predicate(frame)):
                 found.append(transform(frame))
                 frame.spend(made)
-            else:
-                frame.spend(_READ)
+            elif frame.cost > frame.limit:
+                raise CostExceeded
         frame.cost += _READ
         return found
 
@@ -207,8 +209,8 @@ def _transform_map(loop: _Loop, transform: Step, predicate: Step | None) -> Step
             if predicate is None or _true(predicate(frame)):
                 found[item[0]] = transform(frame)
                 frame.spend(_READ + 1 + 1)
-            else:
-                frame.spend(_READ)
+            elif frame.cost > frame.limit:
+                raise CostExceeded
         frame.cost += _READ
         return found
 
@@ -223,7 +225,7 @@ def _transform_entries(loop: _Loop, transform: Step, predicate: Step | None) -> 
         for item in loop.items(frame):
             assign(frame.slots, item)
             if predicate is not None and not _true(predicate(frame)):
-                frame.spend(_READ)
+                frame.spend(0)
                 continue
             entry = transform(frame)
             if not values.is_map(entry):
