@@ -1,8 +1,9 @@
 import pytest
 
+from pybernetes.apiserver.resources.html_links import rewrite_html, rewrite_url
 from pybernetes.apiserver.resources.pod_streams import container_of, stream_parameters
-from pybernetes.apiserver.resources.proxy import Address, _location, check_proxyable, parse_address
-from pybernetes.apiserver.resources.upstream import Target, passed_headers
+from pybernetes.apiserver.resources.proxy import Address, check_proxyable, parse_address
+from pybernetes.apiserver.resources.upstream import passed_headers
 from pybernetes.machinery.errors import BadRequest
 
 
@@ -35,13 +36,36 @@ def test_addresses_of_the_machine_itself_are_refused(address: str) -> None:
     ("location", "wanted"),
     [
         ("/login?x=1", "/api/v1/nodes/n/proxy/login?x=1"),
-        ("http://10.0.0.1/login", "/api/v1/nodes/n/proxy/login"),
+        ("http://10.0.0.1:80/login/", "/api/v1/nodes/n/proxy/login/"),
+        ("http://10.0.0.1:81/login", "http://10.0.0.1:81/login"),
+        ("login", "login"),
+        ("/api/v1/nodes/n/proxy/already", "/api/v1/nodes/n/proxy/already"),
         ("http://elsewhere.example/", "http://elsewhere.example/"),
         ("", ""),
     ],
 )
 def test_redirects_lead_back_through_the_proxy(location: str, wanted: str) -> None:
-    assert _location(location, Target("10.0.0.1", 80, "/"), "/api/v1/nodes/n/proxy") == wanted
+    assert rewrite_url(location, "/api/v1/nodes/n/proxy", "10.0.0.1:80") == wanted
+
+
+@pytest.mark.parametrize(
+    ("page", "wanted"),
+    [
+        ('<a href="/x?a=1&amp;b=2">', '<a href="/p/x?a=1&amp;b=2">'),
+        ("<A HREF='/x' class=y>t</A>", '<A HREF="/p/x" class=y>t</A>'),
+        ("<img src=/i.png usemap=#m>", '<img src="/p/i.png" usemap=#m>'),
+        ('<a href="x">', '<a href="x">'),
+        ('<a href="http://other/x">', '<a href="http://other/x">'),
+        ('<a href="http://10.0.0.1:80/x">', '<a href="/p/x">'),
+        ('<a title="/x">', '<a title="/x">'),
+        ('<script src="/s.js">var a = \'<a href="/x">\'</script><a href="/y">', None),
+        ('<!-- <a href="/x"> -->', '<!-- <a href="/x"> -->'),
+        ('1 < 2 <a "unclosed', '1 < 2 <a "unclosed'),
+    ],
+)
+def test_links_of_pages_lead_back_through_the_proxy(page: str, wanted: str | None) -> None:
+    wanted = wanted or '<script src="/p/s.js">var a = \'<a href="/x">\'</script><a href="/p/y">'
+    assert rewrite_html(page, "/p", "10.0.0.1:80") == wanted
 
 
 def test_credentials_stay_with_the_api_server() -> None:

@@ -68,7 +68,9 @@ def handler_of(context: Context) -> Handler:
         return found
     assert context.subresource is not None
     if info.verb not in context.subresource.verbs and info.verb != "delete":
-        raise method_not_allowed()
+        asked = info.subresource == "proxy" and context.request.method == "OPTIONS"  # the one method without a verb
+        if not asked:
+            raise method_not_allowed()
     own = SUBRESOURCES.get((info.resource, info.subresource)) or SUBRESOURCES.get(("*", info.subresource))
     if own is not None:
         return own

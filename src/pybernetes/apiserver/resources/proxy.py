@@ -8,18 +8,31 @@ Follows: pkg/registry/core/{pod,service,node}/…, ResourceLocation; apimachiner
 """
 
 import ipaddress
+import zlib
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.request import Document
+from pybernetes.apiserver.resources.html_links import rewrite_html, rewrite_url
 from pybernetes.apiserver.resources.pod_streams import admit_connection
-from pybernetes.apiserver.resources.upstream import Target, answer_of, open_upstream, passed_headers
+from pybernetes.apiserver.resources.upstream import (
+    HOP_HEADERS,
+    Target,
+    Upstream,
+    answer_of,
+    open_upstream,
+    passed_headers,
+)
 from pybernetes.machinery import errors
 from pybernetes.machinery.errors import BadRequest, ServiceUnavailable
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+HTML = "text/html"
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""Larger pages pass with their links as they are; arbitrary."""
+_WINDOWS = {"gzip": 31, "deflate": 15}
+"""zlib's window bits for each encoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +92,13 @@ async def proxy(context: Context) -> Answer:
     if request.connection.peer:
         headers.append(("X-Forwarded-For", request.connection.peer))
     upstream = await open_upstream(target, request.method, headers, request.body, request.reader)
-    location = _location(upstream.header("location"), target, prefix)
+    host = target.authority
+    if request.method != "HEAD" and not upstream.upgraded:
+        page = await _with_links(upstream, prefix, host)
+        if page is not None:
+            return page
+    location = upstream.header("location")
+    location = rewrite_url(location, prefix, host) if location else ""
     return answer_of(upstream, location=location, bodiless=request.method == "HEAD")
 
 
@@ -101,15 +120,35 @@ def _path_behind(rest: str, query_text: str) -> str:
     return f"{path}?{query_text}" if query_text else path
 
 
-def _location(location: str, target: Target, prefix: str) -> str:
-    """Where a redirect leads when it is followed through the proxy."""
-    if not location:
-        return ""
-    parts = urlsplit(location)
-    if parts.netloc and parts.hostname != target.host:
-        return location
-    path = parts.path if parts.path.startswith("/") else f"/{parts.path}"
-    return f"{prefix}{path}?{parts.query}" if parts.query else f"{prefix}{path}"
+async def _with_links(upstream: Upstream, prefix: str, host: str) -> Answer | None:
+    """The answer of the server behind, if it is a page whose links have to lead through the proxy.
+
+    None where it is none; what has been read of a page that is too large or compressed in a strange way is kept.
+    """
+    if upstream.header("content-type").partition(";")[0].strip() != HTML or upstream.header("location"):
+        return None
+    encoding = upstream.header("content-encoding")
+    if encoding not in {"", "gzip", "deflate"}:
+        return None
+    page = await upstream.whole_body(MAX_PAGE_BYTES)
+    if page is None:
+        return None
+    try:
+        plain = page if not encoding else zlib.decompressobj(_WINDOWS[encoding]).decompress(page, MAX_PAGE_BYTES)
+    except zlib.error:
+        plain = b""
+    upstream.close()
+    headers = [
+        (name, value)
+        for name, value in upstream.headers
+        if name.lower() not in HOP_HEADERS and name.lower() not in {"content-type", "audit-id"}
+    ]
+    if encoding and (not plain or len(plain) == MAX_PAGE_BYTES):
+        return Response(page, upstream.status, upstream.header("content-type"), headers)
+    text = rewrite_html(plain.decode("latin-1"), prefix, host)  # bytes that are no tags stay what they are
+    headers = [(name, value) for name, value in headers if name.lower() != "content-encoding"]
+    data = text.encode("latin-1", "xmlcharrefreplace")
+    return Response(data, upstream.status, upstream.header("content-type"), headers)
 
 
 def _pod_target(context: Context, address: Address, path: str) -> Target:

@@ -59,6 +59,11 @@ class Target:
     tls: ssl.SSLContext | None = None
     server_name: str = ""
 
+    @property
+    def authority(self) -> str:
+        """Host and port, as the Host header has them."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 @dataclass(slots=True)
 class _Head:
@@ -157,6 +162,18 @@ class Upstream:
                 return
             self._feed(data)
 
+    async def whole_body(self, limit: int) -> bytes | None:
+        """The whole body; None when it is larger than `limit` bytes: then `body` begins with what was read."""
+        found: list[bytes] = []
+        size = 0
+        async for piece in self.body():
+            found.append(piece)
+            size += len(piece)
+            if size > limit:
+                self._head.body = [*found, *self._head.body]
+                return None
+        return b"".join(found)
+
     async def text(self) -> str:
         """The whole body of a refusal, cut at MAX_ERROR_BYTES."""
         found = b""
@@ -242,8 +259,7 @@ async def open_upstream(
 
 
 def _request_head(target: Target, method: str, headers: Headers, length: int, *, chunked: bool) -> bytes:
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    lines = [f"{method} {target.path} HTTP/1.1\r\n", f"Host: {host}:{target.port}\r\n"]
+    lines = [f"{method} {target.path} HTTP/1.1\r\n", f"Host: {target.authority}\r\n"]
     names = {name.lower() for name, _ in headers}
     lines += [f"{name}: {value}\r\n" for name, value in headers]
     if chunked:
