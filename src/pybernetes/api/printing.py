@@ -55,6 +55,7 @@ _CELLS: Final[Mapping[str, Callable[[Json, datetime], list[Any]]]] = {
     "rbac/ClusterRoleBinding": access.binding,
     "certificates/CertificateSigningRequest": access.signing_request,
     "certificates/ClusterTrustBundle": access.trust_bundle,
+    "certificates/PodCertificateRequest": access.pod_certificate_request,
     "coordination/Lease": cluster.lease,
     "coordination/LeaseCandidate": cluster.lease_candidate,
     "storage/StorageClass": storage.storage_class,
@@ -65,6 +66,7 @@ _CELLS: Final[Mapping[str, Callable[[Json, datetime], list[Any]]]] = {
     "storage/CSIStorageCapacity": storage.csi_storage_capacity,
     "scheduling/PriorityClass": cluster.priority_class,
     "scheduling/Workload": cluster.workload,
+    "scheduling/PodGroup": cluster.pod_group,
     "node/RuntimeClass": cluster.runtime_class,
     "admissionregistration/MutatingWebhookConfiguration": access.webhooks,
     "admissionregistration/ValidatingWebhookConfiguration": access.webhooks,
@@ -81,6 +83,7 @@ _CELLS: Final[Mapping[str, Callable[[Json, datetime], list[Any]]]] = {
     "resource/ResourceClaimTemplate": cluster.name_and_age,
     "resource/ResourceSlice": access.resource_slice,
     "resource/DeviceTaintRule": access.taint_rule,
+    "resource/ResourcePoolStatusRequest": access.pool_status_request,
     "apiregistration/APIService": access.api_service,
     "meta/Status": cluster.status,
 }

@@ -264,6 +264,30 @@ def test_rows_of_finished_pods_are_marked() -> None:
             {"spec": {"minAvailable": 1}},
             {"Min Available": "1", "Max Unavailable": "N/A"},
         ),
+        (
+            "PodGroup",
+            "scheduling.k8s.io",
+            {"spec": {"schedulingPolicy": {"gang": {"minCount": 2}}}},
+            {"Policy": "Gang", "Workload": "<none>", "Status": "Pending"},
+        ),
+        (
+            "PodCertificateRequest",
+            "certificates.k8s.io",
+            {"spec": {"podName": "p"}, "status": {"conditions": [{"type": "Issued", "status": "True"}]}},
+            {"PodName": "p", "State": "Issued", "UnverifiedUserAnnotations": "<none>"},
+        ),
+        (
+            "ResourcePoolStatusRequest",
+            "resource.k8s.io",
+            {
+                "spec": {"driver": "d"},
+                "status": {
+                    "pools": [{"totalDevices": 3, "allocatedDevices": 1}, {"totalDevices": 2}],
+                    "conditions": [{"type": "Complete", "status": "True"}],
+                },
+            },
+            {"Total": "5", "Allocated": "1", "Errors": "0", "Pools": 2, "Status": "Complete"},
+        ),
     ],
 )
 def test_cells(kind: str, group: str, content: Json, expected: Json) -> None:

@@ -181,3 +181,37 @@ def taint_rule(document: Json, now: datetime) -> list[Any]:
         text.since(taint.get("timeAdded"), now),
         text.age(document, now),
     ]
+
+
+def pod_certificate_request(document: Json, _now: datetime) -> list[Any]:
+    """Who asks which signer, and how far it is."""
+    spec = document.get("spec") or {}
+    words = ("Issued", "Denied", "Failed")
+    done = (word for word in words if (text.condition(document, word) or {}).get("status") == "True")
+    annotations = spec.get("unverifiedUserAnnotations") or {}
+    return [
+        text.name(document),
+        spec.get("podName", ""),
+        spec.get("serviceAccountName", ""),
+        spec.get("nodeName", ""),
+        spec.get("signerName", ""),
+        next(done, "Pending"),
+        ",".join(f"{key}={value}" for key, value in sorted(annotations.items())) or text.NONE,
+    ]
+
+
+def pool_status_request(document: Json, now: datetime) -> list[Any]:
+    """The sums over all pools that were found; nothing is known before the status is there."""
+    status = document.get("status")
+    driver = (document.get("spec") or {}).get("driver", "")
+    if status is None:
+        return [text.name(document), driver, *[text.UNKNOWN] * 4, text.UNKNOWN, 0, "Pending", text.UNKNOWN]
+    pools = status.get("pools") or ()
+    fields = ("totalDevices", "availableDevices", "allocatedDevices", "unavailableDevices")
+    sums = [str(sum(pool.get(field) or 0 for pool in pools)) for field in fields]
+    errors = sum("validationError" in pool for pool in pools)
+    complete = text.condition(document, "Complete") or {}
+    failed = (text.condition(document, "Failed") or {}).get("status") == "True"
+    word = "Failed" if failed else "Complete" if complete.get("status") == "True" else "Pending"
+    completed = text.since(complete.get("lastTransitionTime"), now)
+    return [text.name(document), driver, *sums, str(errors), status.get("poolCount", len(pools)), word, completed]

@@ -149,5 +149,22 @@ def workload(document: Json, now: datetime) -> list[Any]:
     return name_and_age(document, now)
 
 
+def pod_group(document: Json, now: datetime) -> list[Any]:
+    """Policy, the workload it was made for, and how scheduling went."""
+    spec = document.get("spec") or {}
+    policy = spec.get("schedulingPolicy") or {}
+    kinds = ("Gang" if "gang" in policy else "", "Basic" if "basic" in policy else "")
+    made_for = (spec.get("podGroupTemplateRef") or {}).get("workload") or {}
+    scheduled = text.condition(document, "PodGroupScheduled")
+    word = "Pending" if scheduled is None else "Scheduled" if scheduled.get("status") == "True" else "Unschedulable"
+    return [
+        text.name(document),
+        next(filter(None, kinds), text.NONE),
+        made_for.get("workloadName") or text.NONE,
+        word,
+        text.age(document, now),
+    ]
+
+
 def status(document: Json, _now: datetime) -> list[Any]:
     return [document.get("status", ""), document.get("reason", ""), document.get("message", "")]

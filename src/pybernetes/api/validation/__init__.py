@@ -12,6 +12,7 @@ from typing import Any, Final
 from pybernetes.api.registry import Resource
 from pybernetes.api.validation import (
     access,
+    addresses,
     batch,
     config,
     definitions,
@@ -138,8 +139,14 @@ def validate_create(resource: Resource, document: Json) -> list[FieldError]:
 def validate_update(resource: Resource, subresource: str, new: Json, old: Json) -> list[FieldError]:
     """All complaints about a change; `subresource` is the door, empty for the main one.
 
-    `metadata.resourceVersion` is the pipeline's business and not looked at.
+    `metadata.resourceVersion` is the pipeline's business and not looked at. An address that was stored before today's
+    stricter rules of writing stays acceptable.
     """
+    errors = _update_errors(resource, subresource, new, old)
+    return addresses.without_stored(errors, old) if errors else errors
+
+
+def _update_errors(resource: Resource, subresource: str, new: Json, old: Json) -> list[FieldError]:
     errors: list[FieldError] = []
     metadata.update(errors, resource, new.get("metadata") or {}, old.get("metadata") or {})
     if subresource in {"", "scale"}:

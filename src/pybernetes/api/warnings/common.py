@@ -25,7 +25,8 @@ NODE_LABELS: Final[Mapping[str, str]] = {
 }
 """Labels of nodes that have a successor, and which."""
 
-_PARTS: Final = ("m", "u", "n")
+PARTS: Final = ("m", "u", "n")
+"""How canonical quantities end that are no whole number."""
 
 
 def node_labels(texts: Texts, path: str, selector: Mapping[str, str]) -> None:
@@ -49,7 +50,7 @@ def whole_bytes(texts: Texts, path: str, amounts: Mapping[str, str] | None, *res
     """Sizes in canonical form that end amid a byte."""
     for name in resources if amounts else ():
         text = (amounts or {}).get(name, "")
-        if text.endswith(_PARTS) and quantity.milli_value(text) % 1000:
+        if text.endswith(PARTS) and quantity.milli_value(text) % 1000:
             texts.append(f"{path}[{name}]: fractional byte value {quote(text)} is invalid, must be an integer")
 
 

@@ -37,6 +37,7 @@ _SHOWN: Final = {"storageos": "storageOS"}
 _NULL_SELECTOR: Final = "a null labelSelector results in matching no pod"
 _NEGATIVE: Final = "must be >= 0; negative values are invalid and will be treated as 1"
 _SIZES: Final = ("memory", "ephemeral-storage")
+_CONTAINER_KINDS: Final = ("initContainers", "containers", "ephemeralContainers")
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 
@@ -71,11 +72,16 @@ def pod(texts: Texts, path: str, item: Json) -> None:
         common.whole_bytes(texts, f"{place}.overhead", spec["overhead"], *_SIZES)
     if annotations and _SECCOMP_POD in annotations and "seccompProfile" not in (spec.get("securityContext") or {}):
         texts.append(f"{prefix}metadata.annotations[{_SECCOMP_POD}]: {_USE_SECCOMP}")
-    for container_path, container in _containers(place, spec):
-        if annotations:
-            _profiles(texts, prefix, container, annotations, spec)
-        _container(texts, container_path, container)
-    _ports(texts, place, spec)
+    ports = 0
+    for kind in _CONTAINER_KINDS:
+        for index, container in enumerate(spec.get(kind) or ()):
+            ports += len(container.get("ports") or ())
+            if annotations:
+                _profiles(texts, prefix, container, annotations, spec)
+            if "resources" in container or "env" in container:
+                _container(texts, f"{place}.{kind}[{index}]", container)
+    if ports:
+        _ports(texts, place, spec)
     if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
         texts.append(f"{place}.terminationGracePeriodSeconds: {_NEGATIVE}")
     for kind in ("podAffinity", "podAntiAffinity") if affinity else ():
@@ -83,7 +89,7 @@ def pod(texts: Texts, path: str, item: Json) -> None:
 
 
 def _containers(path: str, spec: Json) -> Iterator[tuple[str, Json]]:
-    for kind in ("initContainers", "containers", "ephemeralContainers"):
+    for kind in _CONTAINER_KINDS:
         for index, container in enumerate(spec.get(kind) or ()):
             yield f"{path}.{kind}[{index}]", container
 
@@ -175,13 +181,26 @@ def _profiles(texts: Texts, prefix: str, container: Json, annotations: Mapping[s
 
 def _container(texts: Texts, path: str, container: Json) -> None:
     resources = container.get("resources")
-    if resources:
+    if resources and _has_parts(resources):
         for name in _SIZES:
             for kind in ("limits", "requests"):
                 common.whole_bytes(texts, f"{path}.resources.{kind}", resources.get(kind), name)
     env = container.get("env") or []
     if len(env) > 1:
         _env(texts, f"{path}.env", env)
+
+
+def _has_parts(resources: Json) -> bool:
+    """Whether a size may end amid a byte; nearly none does, so their paths are not even written."""
+    for kind in ("limits", "requests"):
+        amounts = resources.get(kind)
+        if not amounts:
+            continue
+        if amounts.get("memory", "").endswith(common.PARTS):
+            return True
+        if amounts.get("ephemeral-storage", "").endswith(common.PARTS):
+            return True
+    return False
 
 
 def _env(texts: Texts, path: str, env: list[Json]) -> None:

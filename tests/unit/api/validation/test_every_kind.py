@@ -562,3 +562,14 @@ def test_an_allocation_is_written_once_and_needed_for_reservations() -> None:
     assert causes(validation.validate_update(what, "status", other, allocated)) == [
         (INVALID, "status.allocation", "field is immutable")
     ]
+
+
+def test_an_address_stored_in_an_old_form_stays_acceptable_and_a_new_one_does_not() -> None:
+    what = resource("Service")
+    old_form = {"spec|externalIPs": ["010.1.1.1"], "spec|externalTrafficPolicy": "Cluster"}
+    stored = changed(make(what, GOOD["Service", ""]), old_form)
+    assert causes(validation.validate_update(what, "", fresh(stored), stored)) == []
+    other = changed(stored, {"spec|externalIPs": ["010.1.1.1", "010.1.1.2"]})
+    assert causes(validation.validate_update(what, "", other, stored)) == [
+        (INVALID, "spec.externalIPs[1]", "must not have leading 0s")
+    ]
