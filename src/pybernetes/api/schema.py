@@ -26,6 +26,11 @@ _SCALARS = {
     "meta.v1.MicroTime": Shape.MICRO_TIME,
 }
 
+_CACHED_NAMES = 1024
+"""Distinct names of kinds remembered, whoever made them up; arbitrary, several times what is built in."""
+_LONGEST_NAME = 512
+"""No built-in version and kind together are nearly as long."""
+
 _META_KINDS = {"DeleteOptions", "CreateOptions", "UpdateOptions", "PatchOptions", "GetOptions", "ListOptions", "Status"}
 """Kinds of meta/v1 that may carry the version of any group."""
 
@@ -85,9 +90,13 @@ def _packages() -> Mapping[tuple[str, str], str]:
     return {(row["group"], row["version"]): alias for alias, row in packages.items() if "group" in row}
 
 
-@functools.cache
 def alias_of(api_version: str, kind: str) -> str:
     """The row of a kind as a manifest names it; empty when it is no built-in kind."""
+    return _alias_of(api_version, kind) if len(api_version) + len(kind) <= _LONGEST_NAME else ""
+
+
+@functools.lru_cache(maxsize=_CACHED_NAMES)
+def _alias_of(api_version: str, kind: str) -> str:
     group, _, version = api_version.rpartition("/")
     package = _packages().get((group, version))
     if package is not None and f"{package}.{kind}" in _rows():

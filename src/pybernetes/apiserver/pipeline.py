@@ -239,6 +239,9 @@ def serve(context: Context) -> Outcome | Awaitable[Outcome]:
     return dispatch.handler_of(context)(context)
 
 
+UNSERVED = RequestInfo(verb="", path="")
+"""Under this, requests for what is not served are counted together: strangers do not choose the names of metrics."""
+
 STAGES: tuple[Stage, ...] = (authenticate, impersonate, authorize, find, serve)
 
 
@@ -334,7 +337,9 @@ class Pipeline:
     def _finish(self, context: Context, answer: Answer) -> Answer:
         core, info = self._core, context.info
         if isinstance(answer, Response):
-            core.metrics.finished(info, info.verb, answer.status, core.clock.monotonic() - context.started)
+            if info.is_resource and (context.served is None or (info.subresource and context.subresource is None)):
+                info = UNSERVED
+            core.metrics.finished(info, context.info.verb, answer.status, core.clock.monotonic() - context.started)
             if not answer.headers and not context.warnings:  # nearly all
                 answer.headers = (("Audit-Id", context.audit_id), NO_CACHE)
                 return answer

@@ -83,3 +83,13 @@ async def test_requests_are_counted() -> None:
         text = (await server.ask("GET", "/metrics")).data.decode()
         assert 'apiserver_request_total{code="201",component="apiserver",group="",resource="configmaps"' in text
         assert 'scope="resource",subresource="",verb="GET",version="v1"} 1' in text
+
+
+async def test_strangers_do_not_name_metrics() -> None:
+    async with serving() as server:
+        before = len(server.api.core.metrics.text().splitlines())
+        for number in range(100):
+            await server.get(f"/apis/group-{number}/v1/things", status=404)
+            await server.get(f"/api/v1/namespaces/default/pods/a/door-{number}", status=404)
+        added = len(server.api.core.metrics.text().splitlines()) - before
+        assert added < 60

@@ -265,3 +265,20 @@ async def test_updates_at_the_same_time_from_one_version_have_one_winner() -> No
         bodies = [{**created, "data": {"x": str(number)}} for number in range(4)]
         answers = await asyncio.gather(*(server.ask("PUT", f"{MAPS}/a", body) for body in bodies))
         assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
+
+
+async def test_the_older_version_of_an_autoscaler_is_checked_like_the_newer_one() -> None:
+    async with serving() as server:
+        spec = {
+            "maxReplicas": 3,
+            "targetCPUUtilizationPercentage": 0,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"},
+        }
+        path = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers"
+        refused = await server.create(path, {"metadata": {"name": "a"}, "spec": spec}, status=422)
+        assert [cause["field"] for cause in refused["details"]["causes"]] == [
+            "spec.metrics[0].resource.target.averageUtilization"
+        ]
+        broken = {"name": "a", "annotations": {"autoscaling.alpha.kubernetes.io/metrics": "{"}}
+        spec["targetCPUUtilizationPercentage"] = 50
+        await server.create(path, {"metadata": broken, "spec": spec}, status=400)

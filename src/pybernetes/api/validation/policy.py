@@ -57,6 +57,10 @@ def autoscaler(errors: Errors, document: Json) -> None:
     if low is not None and high < low:
         text = "must be greater than or equal to `minReplicas`"
         errors.append(fe.invalid_value("spec.maxReplicas", high, text))
+    utilization = spec.get("targetCPUUtilizationPercentage")  # what autoscaling/v1 has instead of metrics
+    if utilization is not None and utilization < 1:
+        place = "spec.metrics[0].resource.target.averageUtilization"
+        errors.append(fe.invalid_value(place, utilization, "must be greater than 0"))
     target = spec.get("scaleTargetRef") or {}
     for field in ("kind", "name"):
         value = target.get(field, "")
