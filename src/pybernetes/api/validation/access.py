@@ -148,15 +148,15 @@ def signing_request(errors: Errors, document: Json) -> None:
         elif usage in seen:
             errors.append(fe.duplicate(f"spec.usages[{index}]", usage))
         seen.add(usage)
-    _signer_name(errors, spec.get("signerName", ""))
+    signer_name(errors, "spec.signerName", spec.get("signerName", ""))
     seconds = spec.get("expirationSeconds")
     if seconds is not None and seconds < MIN_EXPIRATION_SECONDS:
         text = f"may not specify a duration less than {MIN_EXPIRATION_SECONDS} seconds (10 minutes)"
         errors.append(fe.invalid_value("spec.expirationSeconds", seconds, text))
 
 
-def _signer_name(errors: Errors, name: str) -> None:
-    path = "spec.signerName"
+def signer_name(errors: Errors, path: str, name: str) -> None:
+    """A signer: a domain and a path below it."""
     domain, slash, rest = name.partition("/")
     if not name:
         errors.append(fe.required(path))

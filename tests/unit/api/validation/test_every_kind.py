@@ -109,6 +109,17 @@ GOOD: Final[dict[tuple[str, str], Json]] = {
     ("PodGroup", "scheduling.k8s.io"): {"spec": {"schedulingPolicy": {"gang": {"minCount": 2}}}},
     ("RuntimeClass", "node.k8s.io"): {"handler": "runc"},
     ("Lease", "coordination.k8s.io"): {"spec": {"leaseDurationSeconds": 5}},
+    ("LeaseCandidate", "coordination.k8s.io"): {
+        "spec": {
+            "leaseName": "l",
+            "binaryVersion": "1.36.0",
+            "emulationVersion": "1.35.0",
+            "strategy": "OldestEmulationVersion",
+        }
+    },
+    ("StorageVersionMigration", "storagemigration.k8s.io"): {
+        "spec": {"resource": {"group": "apps", "resource": "deployments"}}
+    },
     ("ValidatingWebhookConfiguration", "admissionregistration.k8s.io"): {"webhooks": [WEBHOOK]},
     ("MutatingWebhookConfiguration", "admissionregistration.k8s.io"): {"webhooks": [WEBHOOK]},
     ("ValidatingAdmissionPolicy", "admissionregistration.k8s.io"): {
@@ -194,12 +205,10 @@ def test_defaults_and_normal_form_change_nothing_the_second_time(kind: str, grou
 _REVIEWS: Final = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 _METADATA_ONLY: Final = frozenset(
     {
-        "LeaseCandidate",
         "ClusterTrustBundle",
         "PodCertificateRequest",
         "ResourcePoolStatusRequest",
         "StorageVersion",
-        "StorageVersionMigration",
         "MutatingAdmissionPolicy",
         "MutatingAdmissionPolicyBinding",
         "CertificateSigningRequest",
@@ -220,6 +229,18 @@ def test_every_stored_kind_has_a_good_object_or_a_reason() -> None:
 GPU: Final = "spec|devices|requests|0|exactly"
 SELECTOR_FIELD: Final = "spec.devices.requests[0].exactly.selectors[0].cel"
 ROWS: Final[list[tuple[str, str, Json, list[Complaint]]]] = [
+    (
+        "LeaseCandidate",
+        "coordination.k8s.io",
+        {"spec|emulationVersion": "1.37.0"},
+        [(INVALID, "spec.binaryVersion", "must be greater than or equal to `emulationVersion`")],
+    ),
+    (
+        "StorageVersionMigration",
+        "storagemigration.k8s.io",
+        {"spec|resource": {}},
+        [(REQUIRED, "spec.resource.resource", "resource is required")],
+    ),
     (
         "ResourceClaim",
         "resource.k8s.io",
@@ -573,3 +594,41 @@ def test_an_address_stored_in_an_old_form_stays_acceptable_and_a_new_one_does_no
     assert causes(validation.validate_update(what, "", other, stored)) == [
         (INVALID, "spec.externalIPs[1]", "must not have leading 0s")
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "expected"),
+    [
+        ("x", {"trustBundle": ""}, [(INVALID, "spec.trustBundle", "at least one trust anchor must be provided")]),
+        (
+            "a:b",
+            {"trustBundle": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"},
+            [
+                (
+                    INVALID,
+                    "metadata.name",
+                    'ClusterTrustBundle without signer name must not have ":" in its name',
+                ),
+                (INVALID, "spec.trustBundle", "entry 0 does not parse as X.509"),
+                (INVALID, "spec.trustBundle", "at least one trust anchor must be provided"),
+            ],
+        ),
+        (
+            "x",
+            {"signerName": "example.com/s", "trustBundle": "-----BEGIN KEY-----\nAAAA\n-----END KEY-----"},
+            [
+                (
+                    INVALID,
+                    "metadata.name",
+                    "ClusterTrustBundle for signerName example.com/s must be named with prefix example.com:s:",
+                ),
+                (INVALID, "spec.trustBundle", "entry 0 has bad block type: KEY"),
+                (INVALID, "spec.trustBundle", "at least one trust anchor must be provided"),
+            ],
+        ),
+    ],
+)
+def test_trust_bundles_tell_their_signer_and_hold_authorities(name: str, spec: Json, expected: list[Complaint]) -> None:
+    what = resource("ClusterTrustBundle", "certificates.k8s.io")
+    document = make(what, {"metadata": {"name": name}, "spec": spec})
+    assert causes(validation.validate_create(what, document)) == expected
