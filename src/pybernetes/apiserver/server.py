@@ -124,6 +124,9 @@ class ApiServer:
             apiserver_registered_watchers=lambda: _by_resource(self.core.watches.counts()),
         )
         self.health = Health()
+        self.health.add("log", str)
+        for name in ("scheduling/bootstrap-system-priority-classes", "priority-and-fairness-config-producer"):
+            self.health.add(f"poststarthook/{name}", lambda: "" if self._bootstrapped else "not finished", ("readyz",))
         self.health.add(
             "poststarthook/rbac/bootstrap-roles", lambda: "" if self._bootstrapped else "not finished", ("readyz",)
         )

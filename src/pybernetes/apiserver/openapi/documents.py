@@ -25,7 +25,7 @@ from pybernetes.api.registry import Resource, load_data
 from pybernetes.api.structural import publish
 from pybernetes.apiserver.aggregation.remotes import Remote
 from pybernetes.apiserver.openapi import gnostic
-from pybernetes.apiserver.openapi.paths import MEDIA_TYPES, Operation, Path, custom_name, paths_of
+from pybernetes.apiserver.openapi.paths import Operation, Path, custom_name, document_paths, paths_of, version_path
 from pybernetes.apiserver.openapi.schemas import (
     DESCRIPTIONS,
     SchemaWriter,
@@ -188,6 +188,9 @@ class OpenApi:
         writer.custom = {custom_name(r, kind) for r in custom for kind in (r.kind, r.list_kind)}
         roots = {*META_ROOTS, *CUSTOM_ROOTS} if custom else {*META_ROOTS}
         paths = [path for resource in resources for path in paths_of(resource, packages)]
+        paths += [version_path(*gv) for gv in dict.fromkeys((r.group, r.version) for r in resources if r.type_alias)]
+        if version == 2:
+            paths += document_paths([group for group in dict.fromkeys(r.group for r in resources) if group])
         aliases = {name for path in paths for op in path.operations for name in (op.body, op.answer) if name}
         kinds: dict[str, list[Json]] = {}
         for alias in closure(rows, {*aliases, *roots}):
@@ -243,6 +246,8 @@ def _custom_extensions(resource: Resource, kind: str) -> Json:
 
 
 def _extensions(operation: Operation) -> Json:
+    if not operation.kind:
+        return {}
     return {
         "x-kubernetes-action": operation.action,
         "x-kubernetes-group-version-kind": operation.group_version_kind,
@@ -253,7 +258,11 @@ def _answers(operation: Operation) -> tuple[str, ...]:
     return _ANSWERS.get(operation.verb, ("200",))
 
 
-_NAMES = {"name": "name of the object", "namespace": "namespace of the object"}
+_NAMES = {
+    "name": "name of the object",
+    "namespace": "namespace of the object",
+    "path": "path on the server behind",
+}
 _CODES = {"200": "OK", "201": "Created", "202": "Accepted"}
 
 
@@ -271,7 +280,8 @@ def _path_v3(path: Path, writer: SchemaWriter) -> Json:
             row["requestBody"] = {"content": dict.fromkeys(media, schema), "required": operation.verb != "delete"}
         answer: Json = {}
         if writer.knows(operation.answer):
-            answer = {"content": {media: {"schema": writer.reference(operation.answer)} for media in MEDIA_TYPES}}
+            schema = {"schema": writer.reference(operation.answer)}
+            answer = {"content": dict.fromkeys(operation.media_types, schema)}
         row["responses"] = {code: {"description": _CODES[code], **answer} for code in _answers(operation)}
         item[operation.method] = row
     if path.parameters:
@@ -287,7 +297,7 @@ def _path_v2(path: Path, writer: SchemaWriter) -> Json:
     for operation in path.operations:
         row: Json = {"operationId": operation.operation_id, **_extensions(operation)}
         row["consumes"] = list(operation.patch_types) if operation.verb == "patch" else ["*/*"]
-        row["produces"] = list(MEDIA_TYPES)
+        row["produces"] = list(operation.media_types)
         row["parameters"] = [
             {"name": name, "in": "query", "type": kind} for name, kind in sorted(operation.query.items())
         ]

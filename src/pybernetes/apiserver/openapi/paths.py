@@ -3,6 +3,9 @@
     /api/v1/namespaces/{namespace}/pods            list create deletecollection
     /api/v1/namespaces/{namespace}/pods/{name}     get update patch delete
     /api/v1/pods                                   list over all namespaces
+    /api/v1/watch/…                                the old way to watch, of built-in resources
+    …/pods/{name}/proxy  …/proxy/{path}            connect, with every method
+    /apis/apps/v1/                                 which resources there are
 
 What clients read: `x-kubernetes-group-version-kind`, `x-kubernetes-action`, and that writes take `fieldValidation`,
 `dryRun` and `fieldManager`.
@@ -21,7 +24,14 @@ Json = dict[str, Any]
 MEDIA_TYPES = (
     "application/json",
     "application/yaml",
+    "application/vnd.kubernetes.protobuf",
 )
+WATCH_TYPES = (
+    "application/json;stream=watch",
+    "application/vnd.kubernetes.protobuf;stream=watch",
+)
+"""Of lists and watches of built-in resources, too."""
+CUSTOM_MEDIA_TYPES = MEDIA_TYPES[:2]
 CUSTOM_PATCH_TYPES = (
     "application/json-patch+json",
     "application/merge-patch+json",
@@ -74,6 +84,16 @@ _METHODS = {
 }
 _ACTIONS = {"create": "post", "update": "put"}
 _OPERATION_VERBS = {"get": "read", "update": "replace", "deletecollection": "deleteCollection"}
+_CONNECT_QUERY: dict[str, dict[str, str]] = {
+    "attach": {"container": "string", **dict.fromkeys(("stderr", "stdin", "stdout", "tty"), "boolean")},
+    "exec": {"command": "string", "container": "string"}
+    | dict.fromkeys(("stderr", "stdin", "stdout", "tty"), "boolean"),
+    "portforward": {"ports": "integer"},
+    "proxy": {"path": "string"},
+}
+"""Subresources that connect, and their parameters."""
+_CONNECT_METHODS = ("get", "post")
+_PROXY_METHODS = ("delete", "get", "head", "options", "patch", "post", "put")
 _COLLECTION_VERBS = ("list", "create", "deletecollection")
 _OBJECT_VERBS = ("get", "update", "patch", "delete")
 
@@ -92,6 +112,14 @@ class Operation:
     answer: str
     query: dict[str, str]
     patch_types: tuple[str, ...] = PATCH_TYPES
+    custom: bool = False
+
+    @property
+    def media_types(self) -> tuple[str, ...]:
+        """What the answer may come in."""
+        if self.custom:
+            return CUSTOM_MEDIA_TYPES
+        return (*MEDIA_TYPES, *WATCH_TYPES) if self.verb in {"list", "watch", "watchlist"} else MEDIA_TYPES
 
     @property
     def action(self) -> str:
@@ -125,7 +153,12 @@ def paths_of(resource: Resource, aliases: dict[tuple[str, str], str]) -> Iterato
     yield from _path(f"{scope}/{resource.plural}/{{name}}", ("name", *namespace), resource, _OBJECT_VERBS, kind, listed)
     if resource.namespaced:
         yield from _path(f"{root}/{resource.plural}", (), resource, ("list",), kind, listed, everywhere=True)
+    if resource.custom is None and "watch" in resource.verbs:
+        yield from _watches(resource, root)
     for name, subresource in sorted(resource.subresources.items()):
+        if name in _CONNECT_QUERY and resource.custom is None:
+            yield from _connections(resource, name, subresource.kind, scope)
+            continue
         group, version = subresource.group_version or resource.group_version
         sub_package = aliases.get((group, version), "")
         alias = f"{sub_package}.{subresource.kind}" if sub_package else ""
@@ -143,6 +176,7 @@ def paths_of(resource: Resource, aliases: dict[tuple[str, str], str]) -> Iterato
                 alias,
                 _QUERY[verb],
                 _patch_types(resource),
+                resource.custom is not None,
             )
             for verb in subresource.verbs
             if verb in _METHODS
@@ -173,12 +207,83 @@ def _path(
             listed if verb == "list" else "meta.v1.Status" if verb.startswith("delete") else kind,
             _QUERY[verb],
             _patch_types(resource),
+            resource.custom is not None,
         )
         for verb in verbs
         if verb in resource.verbs
     )
     if operations:
         yield Path(path, parameters, operations)
+
+
+def _watches(resource: Resource, root: str) -> Iterator[Path]:
+    """The old paths of watches. Follows: installer.go, the actions WATCH and WATCHLIST."""
+    namespace = ("namespace",) if resource.namespaced else ()
+    scope = f"{root}/watch/namespaces/{{namespace}}" if resource.namespaced else f"{root}/watch"
+    rows = [
+        (f"{scope}/{resource.plural}", namespace, "watchlist", "List", False),
+        (f"{scope}/{resource.plural}/{{name}}", ("name", *namespace), "watch", "", False),
+    ]
+    if resource.namespaced:
+        rows.append((f"{root}/watch/{resource.plural}", (), "watchlist", "List", True))
+    for path, parameters, verb, suffix, everywhere in rows:
+        name = _operation_id(resource, "watch", everywhere=everywhere, suffix=suffix)
+        gvk = (resource.group, resource.version, resource.kind)
+        yield Path(path, parameters, (Operation(verb, "get", name, *gvk, "", "meta.v1.WatchEvent", _LIST_QUERY),))
+
+
+def _connections(resource: Resource, name: str, kind: str, scope: str) -> Iterator[Path]:
+    """Paths that lead elsewhere, with every method the other side may understand."""
+    namespace = ("namespace",) if resource.namespaced else ()
+    path, parameters = f"{scope}/{resource.plural}/{{name}}/{name}", ("name", *namespace)
+    methods = _PROXY_METHODS if name == "proxy" else _CONNECT_METHODS
+    rows = [(path, parameters, name.title())]
+    if name == "proxy":
+        rows.append((f"{path}/{{path}}", (*parameters, "path"), "ProxyWithPath"))
+    for where, names, suffix in rows:
+        operations = tuple(
+            Operation(
+                "connect",
+                method,
+                _operation_id(resource, "connect", suffix=suffix, method=method.title()),
+                resource.group,
+                resource.version,
+                kind,
+                "",
+                "",
+                _CONNECT_QUERY[name],
+            )
+            for method in methods
+        )
+        yield Path(where, names, operations)
+
+
+def version_path(group: str, version: str) -> Path:
+    """Which resources a version has: `/apis/apps/v1/`."""
+    return _document(
+        f"/apis/{group}/{version}/" if group else f"/api/{version}/",
+        f"get{_group_words(group)}{version[:1].upper()}{version[1:]}APIResources",
+        "meta.v1.APIResourceList",
+    )
+
+
+def document_paths(groups: Sequence[str]) -> Iterator[Path]:
+    """What stands above versions: `/api/`, `/apis/`, `/apis/apps/`, `/version/`."""
+    yield _document("/api/", "getCoreAPIVersions", "meta.v1.APIVersions")
+    yield _document("/apis/", "getAPIVersions", "meta.v1.APIGroupList")
+    yield _document("/version/", "getCodeVersion", "")
+    yield _document("/openid/v1/jwks/", "getServiceAccountIssuerOpenIDKeyset", "")
+    yield _document("/.well-known/openid-configuration/", "getServiceAccountIssuerOpenIDConfiguration", "")
+    for group in groups:
+        yield _document(f"/apis/{group}/", f"get{_group_words(group)}APIGroup", "meta.v1.APIGroup")
+
+
+def _document(path: str, name: str, answer: str) -> Path:
+    return Path(path, (), (Operation("get", "get", name, "", "", "", "", answer, {}),))
+
+
+def _group_words(group: str) -> str:
+    return (group or "core").removesuffix(".k8s.io").replace(".", " ").title().replace(" ", "")
 
 
 def _patch_types(resource: Resource) -> tuple[str, ...]:
@@ -198,10 +303,12 @@ def _body(verb: str, kind: str) -> str:
     return kind if verb in {"create", "update"} else ""
 
 
-def _operation_id(resource: Resource, verb: str, *, everywhere: bool = False, suffix: str = "") -> str:
+def _operation_id(
+    resource: Resource, verb: str, *, everywhere: bool = False, suffix: str = "", method: str = ""
+) -> str:
     """`listCoreV1NamespacedPod`, `readAppsV1NamespacedDeploymentStatus`, `listCoreV1PodForAllNamespaces`."""
-    group = (resource.group or "core").removesuffix(".k8s.io").replace(".", " ").title().replace(" ", "")
+    group = _group_words(resource.group)
     scope = "Namespaced" if resource.namespaced and not everywhere else ""
     tail = "ForAllNamespaces" if everywhere else ""
     version = resource.version[:1].upper() + resource.version[1:]
-    return f"{_OPERATION_VERBS.get(verb, verb)}{group}{version}{scope}{resource.kind}{suffix}{tail}"
+    return f"{_OPERATION_VERBS.get(verb, verb)}{group}{version}{method}{scope}{resource.kind}{suffix}{tail}"

@@ -108,3 +108,46 @@ def test_a_custom_resource_is_published_with_its_own_schema() -> None:
     document = orjson.loads(answer.data)
     assert document["components"]["schemas"]["com.example.v1.Tab"]["type"] == "object"
     assert "/apis/example.com/v1/namespaces/{namespace}/tabs/{name}" in document["paths"]
+
+
+@pytest.fixture(scope="module")
+def swagger(openapi: OpenApi) -> Any:
+    answer = openapi.answer("/openapi/v2")
+    assert answer is not None
+    return orjson.loads(answer.data)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "operation", "action"),
+    [
+        ("/api/v1/watch/namespaces/{namespace}/pods", "get", "watchCoreV1NamespacedPodList", "watchlist"),
+        ("/api/v1/watch/namespaces/{namespace}/pods/{name}", "get", "watchCoreV1NamespacedPod", "watch"),
+        ("/api/v1/watch/pods", "get", "watchCoreV1PodListForAllNamespaces", "watchlist"),
+        ("/api/v1/nodes/{name}/proxy/{path}", "options", "connectCoreV1OptionsNodeProxyWithPath", "connect"),
+        (
+            "/api/v1/namespaces/{namespace}/pods/{name}/exec",
+            "post",
+            "connectCoreV1PostNamespacedPodExec",
+            "connect",
+        ),
+        ("/apis/apps/v1/", "get", "getAppsV1APIResources", None),
+        ("/apis/", "get", "getAPIVersions", None),
+        ("/version/", "get", "getCodeVersion", None),
+    ],
+)
+def test_watches_connections_and_documents_have_paths(
+    swagger: Any, path: str, method: str, operation: str, action: str | None
+) -> None:
+    row = swagger["paths"][path][method]
+    assert (row["operationId"], row.get("x-kubernetes-action")) == (operation, action)
+
+
+def test_no_two_operations_share_a_name(swagger: Any) -> None:
+    names = [row["operationId"] for item in swagger["paths"].values() for m, row in item.items() if m != "parameters"]
+    assert len(names) == len(set(names))
+
+
+def test_lists_say_that_they_can_be_watched_and_read_as_protobuf(swagger: Any) -> None:
+    produces = swagger["paths"]["/api/v1/pods"]["get"]["produces"]
+    assert "application/vnd.kubernetes.protobuf" in produces
+    assert "application/json;stream=watch" in produces
