@@ -65,14 +65,13 @@ class Resource:
     """What every answer warns of, as a Warning header; empty for nearly all."""
     custom: "CustomKind | None" = field(default=None, repr=False)
     """Of a custom resource: what its definition says of this version."""
+    group_version: GroupVersion = field(init=False, repr=False)
+    api_version: str = field(init=False)
+    """`v1`, `apps/v1`: asked for with every request, so made once."""
 
-    @property
-    def group_version(self) -> GroupVersion:
-        return GroupVersion(self.group, self.version)
-
-    @property
-    def api_version(self) -> str:
-        return str(self.group_version)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "group_version", GroupVersion(self.group, self.version))
+        object.__setattr__(self, "api_version", str(self.group_version))
 
     @property
     def qualified_name(self) -> str:

@@ -57,9 +57,10 @@ class ObjectForm:
         self.served = served
         self.head = served.head
         self.key: Hashable = (served.resource.group, served.resource.version, served.resource.kind)
+        self._converts = served.needs_conversion
 
     def body(self, obj: CachedObject) -> bytes:
-        if obj.api_version == self.served.resource.api_version or not self.served.needs_conversion:
+        if not self._converts or obj.api_version == self.served.resource.api_version:
             return obj.body
         return obj.derived(self.key, self._convert)
 

@@ -1,3 +1,4 @@
+import dataclasses
 from typing import Any
 
 import orjson
@@ -76,13 +77,9 @@ def test_documents_are_made_again_when_the_resources_change() -> None:
     discovery = Discovery(lambda: resources, lambda: generation)
     assert discovery.answer("/apis/example.com") is None
     kept = next(r for r in resources if r.plural == "deployments")
-    resources = [*resources, Resource(**{**_fields(kept), "group": "example.com", "version": "v1beta2"})]
+    resources = [*resources, dataclasses.replace(kept, group="example.com", version="v1beta2")]
     generation = 1
     assert discovery.answer("/apis/example.com") is not None
-
-
-def _fields(resource: Resource) -> dict[str, Any]:
-    return {name: getattr(resource, name) for name in Resource.__slots__}
 
 
 def test_versions_sort_as_clients_prefer_them() -> None:
