@@ -81,3 +81,12 @@ async def test_server_side_apply_tells_conflicts(kubectl: Kubectl) -> None:
     assert 'conflict with "one": .spec.replicas' in error
     await kubectl("apply", "--server-side", "--field-manager=two", "--force-conflicts", "-f", "-", stdin=changed)
     assert await kubectl("get", "deployment", "web", "-o", "jsonpath={.spec.replicas}") == "4"
+
+
+async def test_advice_reaches_the_terminal_and_the_object_is_stored(kubectl: Kubectl) -> None:
+    surprising = DEPLOYMENT.replace("containers:", "imagePullSecrets: [{name: a}, {name: a}]\n      containers:")
+    told = await kubectl("apply", "--warnings-as-errors", "-f", "-", stdin=surprising, fails=True)
+    assert 'Warning: spec.template.spec.imagePullSecrets[1].name: duplicate name "a"' in told
+    assert "deployment.apps/web unchanged" in await kubectl("apply", "-f", "-", stdin=surprising)
+    slices = "Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+    assert slices in await kubectl("get", "endpoints", "--warnings-as-errors", fails=True)
