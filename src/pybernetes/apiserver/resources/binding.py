@@ -6,7 +6,7 @@ Follows: pkg/registry/core/pod/storage/storage.go, BindingREST, assignPod, setPo
 from typing import Any
 
 from pybernetes.api.registry import Resource
-from pybernetes.api.validation import common
+from pybernetes.api.validation import common, metadata
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.handlers import writes
 from pybernetes.apiserver.handlers.output import status_answer
@@ -59,6 +59,7 @@ def _check(resource: Resource, name: str, binding: Document) -> None:
     complaints: list[FieldError] = []
     # Differs: upstream puts them on the pod unchecked.
     common.labels(complaints, "metadata.labels", binding["metadata"].get("labels"))
+    metadata.annotations(complaints, "metadata.annotations", binding["metadata"].get("annotations") or {})
     if target.get("kind") not in {None, "", "Node"}:
         complaints.append(field_errors.not_supported("target.kind", target["kind"], ["Node", "<empty>"]))
     if not target.get("name"):
@@ -73,13 +74,13 @@ def assign(pod: Document, binding: Document, now: str) -> Document:
     Raises:
         Conflict.
     """
-    metadata, spec = pod["metadata"], pod["spec"]
-    name = metadata["name"]
+    present, spec = pod["metadata"], pod["spec"]
+    name = present["name"]
     wanted = binding["metadata"]
-    if wanted.get("uid") and wanted["uid"] != metadata.get("uid"):
-        why = f"Precondition failed: UID in precondition: {wanted['uid']}, UID in object meta: {metadata.get('uid')}"
+    if wanted.get("uid") and wanted["uid"] != present.get("uid"):
+        why = f"Precondition failed: UID in precondition: {wanted['uid']}, UID in object meta: {present.get('uid')}"
         raise _refused(name, why)
-    if metadata.get("deletionTimestamp"):
+    if present.get("deletionTimestamp"):
         raise _refused(name, f"pod {name} is being deleted, cannot be assigned to a host")
     if spec.get("nodeName"):
         raise _refused(name, f'pod {name} is already assigned to node "{spec["nodeName"]}"')
@@ -88,7 +89,7 @@ def assign(pod: Document, binding: Document, now: str) -> Document:
     spec["nodeName"] = binding["target"]["name"]
     for field in ("annotations", "labels"):
         if wanted.get(field):
-            metadata[field] = {**(metadata.get(field) or {}), **wanted[field]}
+            present[field] = {**(present.get(field) or {}), **wanted[field]}
     status: dict[str, Any] = pod.setdefault("status", {})
     set_condition(status, {"type": POD_SCHEDULED, "status": "True"}, now)
     return pod
