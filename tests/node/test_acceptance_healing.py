@@ -79,6 +79,7 @@ def test_a_failing_readiness_probe_takes_a_pod_out_of_the_service(web: Cluster) 
     address = web.get("service", "web")["spec"]["clusterIP"]
     victim = min(pod["metadata"]["name"] for pod in web.pods())
     ip = by_name(web, victim)["status"]["podIP"]  # type: ignore[index]
+    before = restarts(by_name(web, victim))
 
     def endpoints() -> set[str]:
         slices = web.get("endpointslices", "-l", "kubernetes.io/service-name=web")["items"]
@@ -92,12 +93,13 @@ def test_a_failing_readiness_probe_takes_a_pod_out_of_the_service(web: Cluster) 
     assert ip in endpoints()
     web.exec(victim, "mv", "/www/healthz", "/www/hidden")
 
-    wait("the pod to be unready", 30, lambda: not is_ready(by_name(web, victim)))
-    wait("the endpoint to be out", 10, lambda: ip not in endpoints())
-    wait("the proxy to follow", 10, lambda: victim not in {answer(address) for _ in range(20)})
-    assert restarts(by_name(web, victim)) == 0
-
-    web.exec(victim, "mv", "/www/hidden", "/www/healthz")
+    try:
+        wait("the pod to be unready", 30, lambda: not is_ready(by_name(web, victim)))
+        wait("the endpoint to be out", 10, lambda: ip not in endpoints())
+        wait("the proxy to follow", 10, lambda: victim not in {answer(address) for _ in range(20)})
+        assert restarts(by_name(web, victim)) == before
+    finally:
+        web.exec(victim, "mv", "/www/hidden", "/www/healthz")
     wait("the endpoint to be back", 30, lambda: ip in endpoints())
 
 
