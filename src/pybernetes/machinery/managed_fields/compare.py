@@ -49,9 +49,11 @@ def _item_set(item: Any, plan: Plan) -> Trie:
 
 def everything(value: Any, plan: Plan) -> Trie:
     """All below a value that was not there before, each node a member of its own."""
-    node = plan.owned(value)
-    node.pop(SELF, None)
-    return node
+    return _without_self(plan.owned(value))
+
+
+def _without_self(node: Trie) -> Trie:
+    return {step: below for step, below in node.items() if step != SELF}
 
 
 def compare(old: Json, new: Json, plan: Plan) -> Difference:
@@ -84,8 +86,7 @@ def _compare_objects(old: Json, new: Json, plan: Plan, into: Difference) -> None
         if before is _ABSENT:
             node = child.owned(item)
             if known is not None and known.always_written and child.kind is not Kind.LEAF:
-                node.pop(SELF, None)
-                if node:
+                if node := _without_self(node):
                     into.added[step] = node
             else:
                 into.added[step] = node
@@ -99,8 +100,7 @@ def _compare_objects(old: Json, new: Json, plan: Plan, into: Difference) -> None
         step = known.step if known is not None else f"f:{key}"
         node = child.owned(before)
         if known is not None and known.always_written and child.kind is not Kind.LEAF:
-            node.pop(SELF, None)
-            if node:
+            if node := _without_self(node):
                 into.removed[step] = node
         else:
             into.removed[step] = node

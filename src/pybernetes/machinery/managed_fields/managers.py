@@ -131,19 +131,23 @@ def track_update(
     `live` is the empty object of the kind at creation. `ignored` are fields this door resets.
     """
     found = comparing.compare(live, new, plan)
-    added, modified, removed = (
-        sets.difference(sets.recursive_difference(part, ignored) if ignored else part, STRIPPED) for part in found
-    )
+    added, modified, removed = (_ownable(part, ignored) if part else part for part in found)
     if not (added or modified or removed):
         return False
     changed = sets.union(added, modified)
-    _take_away(ownership, sets.union(changed, removed), None)
+    if ownership.managers:
+        _take_away(ownership, sets.union(changed, removed), None)
     if changed:
         present = ownership.managers.get(manager)
         fields = sets.union(present.fields, changed) if present is not None else changed
         ownership.managers[manager] = Owned(fields, manager.version, now)
     ownership.cap()
     return True
+
+
+def _ownable(fields: Trie, ignored: Trie) -> Trie:
+    """What somebody can own of changed fields."""
+    return sets.difference(sets.recursive_difference(fields, ignored) if ignored else fields, STRIPPED)
 
 
 def _take_away(ownership: Ownership, fields: Trie, except_for: Manager | None) -> None:
@@ -184,9 +188,7 @@ def apply(
         merged = _prune(merged, ownership, last.fields, plan)
     ownership.managers[manager] = Owned(declared, version, last.time if last is not None else now)
     found = comparing.compare(live, merged, plan)
-    added, modified, removed = (
-        sets.difference(sets.recursive_difference(part, ignored) if ignored else part, STRIPPED) for part in found
-    )
+    added, modified, removed = (_ownable(part, ignored) if part else part for part in found)
     changed = sets.union(added, modified)
     conflicts = {
         other: both

@@ -63,7 +63,7 @@ class Plan:
     __slots__ = ("_fields", "_type", "allows_unknown", "element", "keys", "kind", "owned")
 
     owned: "Owned"
-    """The node of a value that was not there before: itself and all below it in the set."""
+    """The node of a value that was not there before: itself and all below it in the set. Shared: never change it."""
 
     def __init__(
         self,
@@ -158,23 +158,40 @@ def _owned_leaf(_plan: Plan) -> Owned:
 # function of its own instead of asking what kind it is.
 
 
+_FLAT_NODES: Final = 256
+"""Nodes each struct remembers of values of leaves only, by their keys: an `env` entry, a port; arbitrary."""
+
+
 def _owned_struct(plan: Plan) -> Owned:
     known: dict[str, tuple[str, Owned | None]] = {}
+    flat: dict[tuple[str, ...], Json] = {}
 
     def owned(value: Any) -> Json:
         if type(value) is not dict or not value:
             return {}
+        keys = tuple(value)
+        remembered = flat.get(keys)
+        if remembered is not None:
+            return remembered
         if not known:
             for name, field in plan.fields.items():
                 known[name] = (field.step, None if field.plan is LEAF else field.plan.owned)
         result: Json = {SELF: {}}
+        is_flat = len(flat) < _FLAT_NODES
         for key, item in value.items():
             entry = known.get(key)
             if entry is None:
+                is_flat = False
                 result[f"f:{key}"] = DEDUCED.owned(item)
             else:
                 step, below = entry
-                result[step] = {} if below is None else below(item)
+                if below is None:
+                    result[step] = {}
+                else:
+                    is_flat = False
+                    result[step] = below(item)
+        if is_flat:
+            flat[keys] = result
         return result
 
     return owned
