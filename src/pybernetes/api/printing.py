@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from pybernetes.api import published_texts
 from pybernetes.api.cells import access, cluster, network, pods, storage, text, workloads
 from pybernetes.api.registry import Resource, load_data
 from pybernetes.machinery import json_path
@@ -103,9 +104,10 @@ def _key(group: str, kind: str) -> str:
     return f"{_GROUP_NAMES.get(short, short)}/{kind}"
 
 
-def _definition(row: Sequence[Any]) -> Json:
+def _definition(row: Sequence[Any], key: str = "") -> Json:
     name, kind, form, priority = row
-    return {"name": name, "type": kind, "format": form, "description": "", "priority": priority}
+    description = published_texts.column_text(key, name)
+    return {"name": name, "type": kind, "format": form, "description": description, "priority": priority}
 
 
 @functools.cache
@@ -114,7 +116,7 @@ def _built_in_columns(key: str) -> tuple[Json, ...]:
     rows = table["kinds"].get(key) if key in _CELLS else None
     if key == "apiregistration/APIService":
         rows = _API_SERVICE_COLUMNS
-    return tuple(_definition(row) for row in rows or table["fallback"])
+    return tuple(_definition(row, key) for row in rows or table["fallback"])
 
 
 def columns(resource: Resource, additional: Sequence[Json] | None = None) -> Sequence[Json]:
@@ -131,7 +133,9 @@ def columns(resource: Resource, additional: Sequence[Json] | None = None) -> Seq
 
 def _additional_definition(column: Json) -> Json:
     definition = _definition((column["name"], column["type"], column.get("format", ""), column.get("priority", 0)))
-    definition["description"] = column.get("description", "")
+    path = column.get("jsonPath", "")
+    undescribed = f"Custom resource definition column (in JSONPath format): {path}"
+    definition["description"] = column.get("description") or undescribed
     return definition
 
 

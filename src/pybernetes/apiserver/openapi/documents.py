@@ -21,16 +21,15 @@ from urllib.parse import parse_qs
 import orjson
 
 from pybernetes import KUBERNETES_VERSION
+from pybernetes.api.published_texts import DESCRIPTIONS, load_texts
 from pybernetes.api.registry import Resource, load_data
 from pybernetes.api.structural import publish
 from pybernetes.apiserver.aggregation.remotes import Remote
 from pybernetes.apiserver.openapi import gnostic
 from pybernetes.apiserver.openapi.paths import Operation, Path, custom_name, document_paths, paths_of, version_path
 from pybernetes.apiserver.openapi.schemas import (
-    DESCRIPTIONS,
     SchemaWriter,
     closure,
-    load_descriptions,
     load_rows,
     schema_name,
 )
@@ -62,7 +61,12 @@ def _sources_digest() -> bytes:
     digest = hashlib.sha512(KUBERNETES_VERSION.encode())
     data = files.files("pybernetes.api") / "data"
     code = files.files("pybernetes.apiserver") / "openapi"
-    for file in (data / "types.json", data / DESCRIPTIONS, *sorted(code.iterdir(), key=lambda f: f.name)):
+    for file in (
+        data / "types.json",
+        data / "enumerations.json",
+        data / DESCRIPTIONS,
+        *sorted(code.iterdir(), key=lambda f: f.name),
+    ):
         if file.is_file():
             digest.update(file.read_bytes())
     return digest.digest()
@@ -182,7 +186,7 @@ class OpenApi:
         self, resources: Iterable[Resource], packages: dict[tuple[str, str], str], version: int
     ) -> tuple[Mapping[str, Any], SchemaWriter, list[Path], set[str], dict[str, list[Json]]]:
         rows = load_rows()
-        writer = SchemaWriter(rows, load_descriptions(), version)
+        writer = SchemaWriter(rows, load_texts(), version)
         resources = list(resources)
         custom = [resource for resource in resources if not resource.type_alias]
         writer.custom = {custom_name(r, kind) for r in custom for kind in (r.kind, r.list_kind)}
@@ -232,7 +236,7 @@ def _encoded(body: bytes, content_type: str, digest: str) -> Published:
 
 def _texts() -> publish.Texts:
     """What upstream's documents say of the fields every object has, as far as the build could fetch it."""
-    known = load_descriptions()
+    known = load_texts()
     pod, pods = known.get(schema_name("core.v1.Pod"), {}), known.get(schema_name("core.v1.PodList"), {})
     return {**publish.PLAIN_TEXTS, **pod, **({"list": pods["metadata"]} if "metadata" in pods else {})}
 

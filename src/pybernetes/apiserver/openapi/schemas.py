@@ -7,12 +7,9 @@ Version 3 wraps a reference that has a description or a default in `allOf`, vers
 Follows: kube-openapi pkg/builder and pkg/builder3; names as upstream's definitions.
 """
 
-import gzip
+import functools
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import resources
 from typing import Any
-
-import orjson
 
 from pybernetes.api.registry import load_data
 
@@ -28,7 +25,6 @@ _PACKAGES = {
     "apiextensions.v1": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1",
     "apiregistration.v1": "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1",
 }
-DESCRIPTIONS = "descriptions.json.gz"
 
 _SPECIAL: dict[str, Json] = {
     "api.resource.Quantity": {"type": "string"},
@@ -57,12 +53,10 @@ def load_rows() -> Rows:
     return rows
 
 
-def load_descriptions() -> Mapping[str, Mapping[str, str]]:
-    """Texts by schema name and field, that of the type under the empty name; empty where the build made none."""
-    file = resources.files("pybernetes.api") / "data" / DESCRIPTIONS
-    if not file.is_file():
-        return {}
-    found: Mapping[str, Mapping[str, str]] = orjson.loads(gzip.decompress(file.read_bytes()))
+@functools.cache
+def load_enumerations() -> Mapping[str, Mapping[str, list[str]]]:
+    """Values by type and field, where the type of the field is an enumeration (`+enum`); of its items for a list."""
+    found: Mapping[str, Mapping[str, list[str]]] = load_data("enumerations.json")
     return found
 
 
@@ -100,6 +94,7 @@ class SchemaWriter:
         self._descriptions = descriptions
         self._prefix = "#/components/schemas/" if version == 3 else "#/definitions/"
         self._version = version
+        self._enumerations = load_enumerations()
         self.custom: set[str] = set()
         """Published names of custom kinds and their lists."""
 
@@ -135,8 +130,12 @@ class SchemaWriter:
         schema["properties"] = {
             name: self._field(text, extras, texts.get(name, "")) for name, (text, extras) in row["fields"].items()
         }
+        for name, values in self._enumerations.get(alias, {}).items():
+            _enumerate(schema["properties"][name], values)
         if row.get("map") == "atomic":
             schema["x-kubernetes-map-type"] = "atomic"
+        if "unions" in row:
+            schema["x-kubernetes-unions"] = row["unions"]
         return schema
 
     def _field(self, text: str, extras: Mapping[str, Any], description: str) -> Json:
@@ -147,8 +146,6 @@ class SchemaWriter:
             schema["default"] = extras["default"]
         elif is_struct and self._version == 3:
             schema["default"] = {}
-        if "enum" in extras:
-            schema["enum"] = sorted(extras["enum"])
         if "keys" in extras:
             schema["x-kubernetes-list-map-keys"] = extras["keys"]
         if "list" in extras:
@@ -178,6 +175,12 @@ class SchemaWriter:
             if schema["default"] is None:
                 del schema["default"]
         return schema
+
+
+def _enumerate(schema: Json, values: list[str]) -> None:
+    """Tell the values of a string, or of the strings in a list or map. Follows: kube-openapi pkg/generators/enum.go."""
+    inner = schema.get("items") or schema.get("additionalProperties") or schema
+    inner["enum"] = values
 
 
 def _scalar(text: str) -> Json:

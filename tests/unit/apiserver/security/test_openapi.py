@@ -47,6 +47,29 @@ def test_lists_say_how_they_merge(core: Any) -> None:
     assert containers["x-kubernetes-list-map-keys"] == ["name"]
 
 
+def test_enumerations_and_unions_are_told(core: Any) -> None:
+    schemas = core["components"]["schemas"]
+    container = schemas["io.k8s.api.core.v1.Container"]["properties"]
+    service = schemas["io.k8s.api.core.v1.ServiceSpec"]["properties"]
+    seccomp = schemas["io.k8s.api.core.v1.SeccompProfile"]
+    assert container["imagePullPolicy"]["enum"] == ["Always", "IfNotPresent", "Never"]
+    assert service["ipFamilies"]["items"]["enum"] == ["", "IPv4", "IPv6"]
+    assert "enum" not in service["ipFamilies"]
+    assert seccomp["x-kubernetes-unions"] == [
+        {"discriminator": "type", "fields-to-discriminateBy": {"localhostProfile": "LocalhostProfile"}}
+    ]
+
+
+def test_every_enumeration_is_that_of_a_string() -> None:
+    types = registry.load_data("types.json")["types"]
+    for alias, fields in registry.load_data("enumerations.json").items():
+        for field, values in fields.items():
+            text = types[alias]["fields"][field]
+            text = text if isinstance(text, str) else text[0]
+            assert text.removeprefix("[]") in {"string", "map<string>"}, (alias, field)
+            assert values == sorted(set(values))
+
+
 def test_kinds_and_operations_name_group_version_and_kind(core: Any) -> None:
     gvk = {"group": "", "kind": "Pod", "version": "v1"}
     assert core["components"]["schemas"]["io.k8s.api.core.v1.Pod"]["x-kubernetes-group-version-kind"] == [gvk]
