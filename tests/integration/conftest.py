@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,15 +112,16 @@ def write_kubeconfig(path: Path, url: str, ca: Pem, client: Pem) -> Path:
     return path
 
 
-@pytest.fixture
-async def api_server(tmp_path: Path) -> AsyncIterator[Served]:
-    authority = Authority(tmp_path)
-    serving = authority.issue("server", addresses=("127.0.0.1",))
+@asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[Served]:
+    """One API server in memory, its keys and a kubeconfig in `folder`."""
+    authority = Authority(folder)
+    own = authority.issue("server", addresses=("127.0.0.1",))
     admin = authority.issue("admin", "system:masters")
     config = Config(
         port=0,
-        tls_certificate=str(serving.certificate),
-        tls_key=str(serving.key),
+        tls_certificate=str(own.certificate),
+        tls_key=str(own.key),
         client_ca=str(authority.pem.certificate),
     )
     storage = open_memory(SystemClock())
@@ -128,12 +130,18 @@ async def api_server(tmp_path: Path) -> AsyncIterator[Served]:
     # What a controller would do: pods wait for their service account.
     account = ObjectMeta(name="default", namespace="default")
     await server.client().create(ServiceAccount(metadata=account))
-    kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", server.url, authority.pem, admin)
+    kubeconfig = write_kubeconfig(folder / "kubeconfig", server.url, authority.pem, admin)
     try:
         yield Served(server, kubeconfig, authority.pem, admin)
     finally:
         await server.stop()
         await storage.close()
+
+
+@pytest.fixture
+async def api_server(tmp_path: Path) -> AsyncIterator[Served]:
+    async with serving(tmp_path) as served:
+        yield served
 
 
 Kubectl = Callable[..., Awaitable[str]]
