@@ -4,7 +4,8 @@
     idle              every process of the running cluster, resident memory and CPU over a while
     API server        alone with its store on TLS, the generator on the same machine: GET, LIST, POST, watch fan-out
 
-Figures are of this machine at this moment: compare only what one run prints. `--quick` measures briefly.
+Figures are of this machine at this moment, which the first line describes: compare only what one run prints.
+`--quick` measures briefly.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from pybernetes.effects import SystemClock
 
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 TARGETS = {"GET": 20_000, "LIST of 1,000": 200, "POST": 3_000, "watch fan-out": 40_000}
+COPY_MIB = 64
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -56,6 +58,18 @@ def memory_mib(pid: int) -> tuple[float, float]:
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     share = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
     return resident, share
+
+
+def machine() -> str:
+    """What the machine gives at this moment: neighbours share its memory bus, and what moves much memory feels it."""
+    block = os.urandom(COPY_MIB << 20)
+    target = bytearray(block)
+    began = time.perf_counter()
+    target[:] = block
+    copied = COPY_MIB / 1024 / (time.perf_counter() - began)
+    began = time.perf_counter()
+    sum(range(5_000_000))
+    return f"copies {copied:.1f} GiB/s, adds 5 million numbers in {(time.perf_counter() - began) * 1000:.0f} ms"
 
 
 def free_port() -> int:
@@ -144,7 +158,7 @@ def api_server(directory: Path, seconds: float, *, watchers: int, events: int) -
                 f" {result.percentile_ms(0.99):>7.2f} ms {cost:>8.0f} µs {TARGETS[name]:>9,}"
                 + (f"   {result.errors} errors: {result.first_error[-200:]}" if result.errors else "")
             )
-        print(f"  resident after that: {memory_mib(server.pid)[0]:.0f} MiB")
+        print(f"  resident after that: {memory_mib(server.pid)[0]:.0f} MiB; the machine {machine()}")
     finally:
         server.terminate()
         server.wait(20)
@@ -174,7 +188,7 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     seconds, idle_seconds = (1.0, 3.0) if arguments.quick else (5.0, 20.0)
-    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {time.strftime('%Y-%m-%d %H:%M')}")
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {time.strftime('%Y-%m-%d %H:%M')}; {machine()}")
     base = Path("/var/lib/pybernetes-bench") if os.geteuid() == 0 else None
     if base:
         base.mkdir(exist_ok=True)
