@@ -23,7 +23,7 @@ from pybernetes.apiserver.handlers.output import status_answer
 from pybernetes.apiserver.http.message import Answer, Hijack, Request, Response, Streaming
 from pybernetes.apiserver.http.statuses import failure, method_not_allowed, resource_not_served
 from pybernetes.apiserver.interfaces import Decision
-from pybernetes.apiserver.metrics import request_key
+from pybernetes.apiserver.metrics import request_key, request_kind
 from pybernetes.apiserver.request import ANONYMOUS, AUTHENTICATED_GROUP, RequestInfo, User
 from pybernetes.apiserver.routing import route
 from pybernetes.machinery import errors
@@ -40,6 +40,8 @@ MAX_CREDENTIALS = 16
 """Different credentials remembered per connection; arbitrary."""
 TIMEOUT_SWEEP_SECONDS = 1.0
 NO_CACHE = ("Cache-Control", "no-cache, private")
+APPLY_TYPE = "application/apply-patch"
+"""Patches of this type are counted as APPLY. Follows: metrics.go, cleanVerb."""
 _AUTHENTICATION_EXTRA = "impersonate-extra-"
 
 
@@ -295,6 +297,8 @@ class Pipeline:
         task = asyncio.current_task()
         assert task is not None
         self._deadlines[task] = context.started + self._seconds_allowed(context)
+        in_flight, kind = self._core.metrics.in_flight, request_kind(context.info.verb)
+        in_flight[kind] += 1
         try:
             outcome = await waiting
             while outcome is None:
@@ -312,6 +316,7 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - as above
             return self._finish(context, answer_to(context, error))
         finally:
+            in_flight[kind] -= 1
             self._overdue.discard(task)
             del self._deadlines[task]
         return self._finish(context, outcome)
@@ -339,7 +344,12 @@ class Pipeline:
         if isinstance(answer, Response):
             if info.is_resource and (context.served is None or (info.subresource and context.subresource is None)):
                 info = UNSERVED
-            core.metrics.finished(info, context.info.verb, answer.status, core.clock.monotonic() - context.started)
+            verb = context.info.verb
+            if verb == "patch" and context.request.headers.get("content-type", "").startswith(APPLY_TYPE):
+                verb = "apply"
+            query = context.request.query_text
+            dry_run = "All" if query and "dryRun=All" in query else ""
+            core.metrics.finished(info, verb, answer.status, core.clock.monotonic() - context.started, dry_run)
             if not answer.headers and not context.warnings:  # nearly all
                 answer.headers = (("Audit-Id", context.audit_id), NO_CACHE)
                 return answer

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from pybernetes.api import printing
-from pybernetes.apiserver import tuning
+from pybernetes.apiserver import process_metrics, tuning
 from pybernetes.apiserver.admission.chain import Chain
 from pybernetes.apiserver.admission.index import Neighbours, chain
 from pybernetes.apiserver.admission.metrics import AdmissionMetrics
@@ -28,7 +28,7 @@ from pybernetes.apiserver.context import Core
 from pybernetes.apiserver.discovery import Discovery
 from pybernetes.apiserver.extensions.owner import Owner
 from pybernetes.apiserver.form_choice import Forms
-from pybernetes.apiserver.health import Health
+from pybernetes.apiserver.health import ENDPOINTS, Health
 from pybernetes.apiserver.http.protocol import HttpProtocol
 from pybernetes.apiserver.http.tls import server_context
 from pybernetes.apiserver.inprocess import ADMIN, InProcessClient
@@ -45,7 +45,7 @@ from pybernetes.apiserver.store import ObjectStore
 from pybernetes.apiserver.watches import Watches
 from pybernetes.apiserver.webhooks.client import WebhookClient
 from pybernetes.effects import Chance, Clock, Ids, SystemClock
-from pybernetes.storage.interface import Revision, Storage
+from pybernetes.storage.interface import Revision, Storage, StoreFailed
 
 log = logging.getLogger("pybernetes.apiserver")
 
@@ -117,14 +117,21 @@ class ApiServer:
             webhooks=webhooks,
             remotes=Remotes(config, cache, parts.chance),
         )
-        self.core.metrics.more.append(admission_metrics.lines)
+        self.core.metrics.more += [admission_metrics.lines, process_metrics.lines]
         self._bootstrapped = False
+        self._loaded = False
+        self._stopping = False
+        self._store_failure = ""
         self.core.metrics.gauges.update(
             apiserver_storage_objects=lambda: _by_resource(cache.statistics()),
             apiserver_registered_watchers=lambda: _by_resource(self.core.watches.counts()),
         )
         self.health = Health()
         self.health.add("log", str)
+        for name, endpoints in (("etcd", ENDPOINTS), ("etcd-readiness", ("readyz",))):
+            self.health.add(name, lambda: self._store_failure, endpoints)
+        self.health.add("informer-sync", lambda: "" if self._loaded else "not loaded", ("readyz",))
+        self.health.add("shutdown", lambda: "shutting down" if self._stopping else "", ("readyz",))
         for name in ("scheduling/bootstrap-system-priority-classes", "priority-and-fairness-config-producer"):
             self.health.add(f"poststarthook/{name}", lambda: "" if self._bootstrapped else "not finished", ("readyz",))
         self.health.add(
@@ -195,8 +202,10 @@ class ApiServer:
             ("apiserver/aggregation", self._aggregator.run()),
             ("apiserver/compaction", self._compact()),
             ("apiserver/idle-connections", self._close_idle()),
+            ("apiserver/store-health", self._watch_store()),
         ):
             self._tasks.append(asyncio.create_task(task, name=name))
+        self._loaded = True
 
     async def bootstrap(self) -> None:
         """Bring in what every cluster has: namespaces, roles, flow control, the server's own Service.
@@ -248,6 +257,7 @@ class ApiServer:
 
     async def stop(self) -> None:
         """End watches, let requests under way finish, close connections. The store stays open: it is the caller's."""
+        self._stopping = True
         if self._listener is not None:
             self._listener.close()
         self.core.watches.end_all()
@@ -276,6 +286,13 @@ class ApiServer:
         await self.stop()
 
     # ── tasks ──
+
+    async def _watch_store(self) -> None:
+        """Tell those who ask after the server's health when the store has failed; `run` ends the process then."""
+        try:
+            await self.storage.wait_failed()
+        except StoreFailed:
+            self._store_failure = "the store has failed"
 
     async def _compact(self) -> None:
         """Forget history that is older than one interval, as kube-apiserver asks etcd to."""

@@ -81,8 +81,21 @@ async def test_requests_are_counted() -> None:
         await server.create(MAPS, config_map("a"))
         await server.get(f"{MAPS}/b", status=404)
         text = (await server.ask("GET", "/metrics")).data.decode()
-        assert 'apiserver_request_total{code="201",component="apiserver",group="",resource="configmaps"' in text
+        assert (
+            'apiserver_request_total{code="201",component="apiserver",dry_run="",group="",resource="configmaps"' in text
+        )
+        assert 'scope="resource",subresource="",verb="POST",version="v1"} 1' in text
+        assert 'apiserver_current_inflight_requests{request_kind="mutating"} 0' in text
+        assert "kubernetes_build_info{" in text
+        assert "process_start_time_seconds " in text
         assert 'scope="resource",subresource="",verb="GET",version="v1"} 1' in text
+
+
+async def test_dry_runs_are_counted_apart() -> None:
+    async with serving() as server:
+        await server.create(f"{MAPS}?dryRun=All", config_map("a"))
+        text = (await server.ask("GET", "/metrics")).data.decode()
+        assert 'component="apiserver",dry_run="All",group="",resource="configmaps"' in text
 
 
 async def test_strangers_do_not_name_metrics() -> None:
@@ -93,3 +106,11 @@ async def test_strangers_do_not_name_metrics() -> None:
             await server.get(f"/api/v1/namespaces/default/pods/a/door-{number}", status=404)
         added = len(server.api.core.metrics.text().splitlines()) - before
         assert added < 60
+
+
+async def test_readiness_names_upstreams_checks_of_the_store() -> None:
+    async with serving() as server:
+        text = (await server.ask("GET", "/readyz?verbose")).data.decode()
+        for name in ("ping", "log", "etcd", "etcd-readiness", "informer-sync", "shutdown"):
+            assert f"[+]{name} ok\n" in text
+        assert (await server.ask("GET", "/livez/etcd")).data == b"ok"
