@@ -113,7 +113,7 @@ def write_kubeconfig(path: Path, url: str, ca: Pem, client: Pem) -> Path:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[Served]:
+async def serving(folder: Path, *, every_version: bool = False) -> AsyncIterator[Served]:
     """One API server in memory, its keys and a kubeconfig in `folder`."""
     authority = Authority(folder)
     own = authority.issue("server", addresses=("127.0.0.1",))
@@ -123,6 +123,7 @@ async def serving(folder: Path) -> AsyncIterator[Served]:
         tls_certificate=str(own.certificate),
         tls_key=str(own.key),
         client_ca=str(authority.pem.certificate),
+        all_api_versions=every_version,
     )
     storage = open_memory(SystemClock())
     server = ApiServer(config, storage)
