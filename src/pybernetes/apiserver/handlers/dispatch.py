@@ -14,6 +14,7 @@ from pybernetes.apiserver.handlers.update import update
 from pybernetes.apiserver.handlers.watch import watch
 from pybernetes.apiserver.http.statuses import method_not_allowed, resource_not_served
 from pybernetes.apiserver.resources.binding import bind
+from pybernetes.apiserver.resources.component_statuses import component_statuses
 from pybernetes.apiserver.resources.eviction import evict
 from pybernetes.apiserver.resources.pod_streams import attach, exec_, log, port_forward
 from pybernetes.apiserver.resources.proxy import proxy
@@ -34,8 +35,12 @@ VERBS: dict[str, Handler] = {
 WHOLE_OBJECT = frozenset({"status", "ephemeralcontainers", "resize", "finalize", "approval"})
 """Subresources that are another door to the object itself: same verbs, other rules (`api.strategy`)."""
 
-RESOURCES: dict[tuple[str, str], Handler] = {("", "bindings"): bind, **dict.fromkeys(REVIEWS, review)}
-"""(group, plural) → handler of resources that are asked and never stored: reviews, bindings."""
+RESOURCES: dict[tuple[str, str], Handler] = {
+    ("", "bindings"): bind,
+    ("", "componentstatuses"): component_statuses,
+    **dict.fromkeys(REVIEWS, review),
+}
+"""(group, plural) → handler of resources that are asked and never stored: reviews, bindings, components."""
 
 SUBRESOURCES: dict[tuple[str, str], Handler] = {
     ("*", "scale"): scale,
