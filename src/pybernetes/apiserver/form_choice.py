@@ -10,6 +10,7 @@ from datetime import datetime
 from pybernetes.apiserver.binary_forms import BinaryForm, BinaryMetadataForm, MessageCache
 from pybernetes.apiserver.forms import MetadataForm, ObjectForm, Printer, TableForm, object_form
 from pybernetes.apiserver.http.negotiation import ACCEPTED, PROTOBUF, Output, Shape, not_acceptable
+from pybernetes.apiserver.kept_lists import KeptLists
 from pybernetes.apiserver.scheme import Served
 
 Form = ObjectForm | MetadataForm | TableForm | BinaryForm
@@ -23,6 +24,7 @@ class Forms:
         self._now = now
         self._objects: dict[Served, ObjectForm] = {}
         self._messages = MessageCache()
+        self.lists = KeptLists()
 
     def forget(self, served: Served) -> None:
         """`served` is served no more."""

@@ -78,22 +78,27 @@ class ObjectForm:
 
     def many(self, objects: Sequence[CachedObject], meta: ListMeta) -> list[bytes]:
         """The parts of a list, in order."""
+        return self.framed(self.items(objects), meta)
+
+    def framed(self, items: Sequence[bytes], meta: ListMeta) -> list[bytes]:
+        """A list around what `items` made."""
         resource = self.served.resource
         opening = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
             resource.list_kind.encode(),
             resource.api_version.encode(),
             orjson.dumps(meta.document()),
         )
-        if not objects:
-            return [opening + b"]}"]
+        return [opening, *items, b"]}"]
+
+    def items(self, objects: Sequence[CachedObject]) -> list[bytes]:
+        """The objects as they stand in a list, with what separates them, in a few large parts."""
         item = self.head if self.served.custom else b"{"
         separator = b"," + item
-        parts = [opening + item]
         body = self.body
+        parts = []
         for start in range(0, len(objects), ITEMS_PER_PART):
-            joined = separator.join([body(obj) for obj in objects[start : start + ITEMS_PER_PART]])
-            parts.append(joined if start + ITEMS_PER_PART >= len(objects) else joined + separator)
-        parts.append(b"]}")
+            opening = separator if start else item
+            parts.append(opening + separator.join([body(obj) for obj in objects[start : start + ITEMS_PER_PART]]))
         return parts
 
     def event(self, event_type: str, obj: CachedObject) -> bytes:

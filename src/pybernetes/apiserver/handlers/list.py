@@ -16,10 +16,11 @@ import orjson
 
 from pybernetes.apiserver.binary_forms import BinaryForm
 from pybernetes.apiserver.cache.objects import CachedObject
+from pybernetes.apiserver.cache.resource_cache import ResourceCache
 from pybernetes.apiserver.cache.selection import Selection
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.form_choice import check_shape
-from pybernetes.apiserver.forms import ListMeta
+from pybernetes.apiserver.forms import ListMeta, ObjectForm
 from pybernetes.apiserver.handlers.output import encoded
 from pybernetes.apiserver.handlers.selections import selection_of
 from pybernetes.apiserver.handlers.versions import check_not_future, list_version, wait_until
@@ -154,6 +155,8 @@ def _list_cached(
         first = max(first, bisect_left(cache.keys, start))
     present = cache.objects
     if selection.everything:
+        if not (limit or start):
+            return _whole(context, selection, cache, revision)
         end = min(last, first + limit) if limit else last
         objects = [present[key] for key in cache.keys[first:end]]
         remaining = last - end
@@ -166,6 +169,20 @@ def _list_cached(
                 return _answer(context, selection, objects, revision, _next(objects, revision))
             objects.append(obj)
     return _answer(context, selection, objects, revision, "")
+
+
+def _whole(context: Context, selection: Selection, cache: ResourceCache, revision: int) -> Answer | Awaitable[Answer]:
+    """Everything there is; from the bytes kept of the last such list when nothing has changed since."""
+    served, output = context.resource, context.output()
+    form = context.core.forms.of(served, output, context.query("includeObject"))
+    if type(form) is not ObjectForm:
+        return _answer(context, selection, cache.select(selection.namespace), revision, "")
+    kept, key = context.core.forms.lists, (served, selection.namespace)
+    items = kept.get(key, cache.changed_at)
+    if items is None:
+        items = form.items(cache.select(selection.namespace))
+        kept.put(key, cache.changed_at, items)
+    return encoded(context, form.framed(items, ListMeta(str(revision))), output)
 
 
 def _next(objects: Sequence[CachedObject], revision: int) -> str:

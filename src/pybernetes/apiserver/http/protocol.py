@@ -32,6 +32,8 @@ MAX_HEAD_BYTES = 1024 * 1024
 MAX_QUEUED_REQUESTS = 16
 """Requests sent ahead of their answers before reading stops; arbitrary, no known client sends any."""
 WRITE_HIGH_WATER_BYTES = 1024 * 1024
+JOINED_BYTES = 16 * 1024
+"""Smaller parts of a large answer are joined before they are written."""
 SLICE_BYTES = 256 * 1024
 """A large answer is written in slices of about this size, other connections get their turn in between."""
 LINGER_SECONDS = 0.5
@@ -531,22 +533,25 @@ def _above_limit(length: str) -> bool:
 
 
 def slices(parts: Any) -> Any:
-    """The parts joined to pieces of about SLICE_BYTES; a larger part is cut."""
+    """The parts in pieces of at most SLICE_BYTES: small ones joined, large ones as they are, larger ones cut."""
     batch: list[bytes] = []
     size = 0
     for part in parts:
-        if len(part) > SLICE_BYTES:
-            if batch:
+        if len(part) < JOINED_BYTES:
+            batch.append(part)
+            size += len(part)
+            if size >= SLICE_BYTES - JOINED_BYTES:
                 yield b"".join(batch)
                 batch, size = [], 0
-            for start in range(0, len(part), SLICE_BYTES):
-                yield part[start : start + SLICE_BYTES]
             continue
-        batch.append(part)
-        size += len(part)
-        if size >= SLICE_BYTES:
+        if batch:
             yield b"".join(batch)
             batch, size = [], 0
+        if len(part) <= SLICE_BYTES:
+            yield part
+            continue
+        for start in range(0, len(part), SLICE_BYTES):
+            yield part[start : start + SLICE_BYTES]
     if batch:
         yield b"".join(batch)
 
