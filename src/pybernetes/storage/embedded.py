@@ -234,8 +234,7 @@ class EmbeddedStorage:
         self._queue.append((write, done))
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_all(), name="storage/commit")
-        # Shielded: the write happens whether or not its writer waits for it.
-        await asyncio.shield(done)
+        await done  # a writer that is cancelled gives up its answer only: the commit leaves cancelled answers alone
 
     async def _commit_all(self) -> None:
         try:
