@@ -11,7 +11,7 @@ down:
 
 test:
 	@scripts/bootstrap dev
-	@scripts/node-packages
+	@scripts/node-packages test
 	@scripts/test $(ARGS)
 
 check:
