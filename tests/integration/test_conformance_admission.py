@@ -94,6 +94,7 @@ def add(key: str) -> Json:
 # ── webhook configurations ──
 
 
+@pytest.mark.conformance("AdmissionWebhook should include webhook resources in discovery documents")
 async def test_resources_are_in_discovery(suite: Suite) -> None:
     """Group, version and both webhook configuration resources appear in discovery documents."""
     groups = {group["name"]: group for group in (await suite.call("GET", "/apis"))["groups"]}
@@ -104,6 +105,7 @@ async def test_resources_are_in_discovery(suite: Suite) -> None:
     assert {"mutatingwebhookconfigurations", "validatingwebhookconfigurations"} <= names
 
 
+@pytest.mark.conformance("AdmissionWebhook listing mutating webhooks should work")
 async def test_listing_mutating_webhooks(suite: Suite) -> None:
     """List ten labelled configurations; ConfigMaps are mutated until a collection delete removes them."""
     suite.hooks.answers = {"/add": patch(add("mutation"))}
@@ -115,6 +117,7 @@ async def test_listing_mutating_webhooks(suite: Suite) -> None:
     assert "mutation" not in (await suite.call("POST", MAPS, config_map("b", x="1")))["data"]
 
 
+@pytest.mark.conformance("AdmissionWebhook listing validating webhooks should work")
 async def test_listing_validating_webhooks(suite: Suite) -> None:
     """List ten labelled configurations; bad ConfigMaps denied until the collection delete, then accepted."""
     suite.hooks.answers = {"/deny": deny("the configmap contains unwanted key and value")}
@@ -127,6 +130,7 @@ async def test_listing_validating_webhooks(suite: Suite) -> None:
     await suite.call("POST", MAPS, config_map("a"), 201)
 
 
+@pytest.mark.conformance("AdmissionWebhook patching/updating a mutating webhook should work")
 async def test_patching_and_updating_a_mutating_webhook(suite: Suite) -> None:
     """Changing rules to drop and re-add CREATE turns ConfigMap mutation off and on shortly afterwards."""
     suite.hooks.answers = {"/add": patch(add("mutation"))}
@@ -140,6 +144,7 @@ async def test_patching_and_updating_a_mutating_webhook(suite: Suite) -> None:
     assert "mutation" in (await suite.call("POST", MAPS, config_map("b", x="1")))["data"]
 
 
+@pytest.mark.conformance("AdmissionWebhook patching/updating a validating webhook should work")
 async def test_patching_and_updating_a_validating_webhook(suite: Suite) -> None:
     """Changing rules to drop and re-add CREATE turns denial off and on; the error text contains 'denied'."""
     suite.hooks.answers = {"/deny": deny("no")}
@@ -154,6 +159,10 @@ async def test_patching_and_updating_a_validating_webhook(suite: Suite) -> None:
     assert "denied" in (await suite.call("POST", MAPS, config_map("b"), 400))["message"]
 
 
+@pytest.mark.conformance(
+    "AdmissionWebhook should be able to create and update mutating webhook configurations with match conditions",
+    "AdmissionWebhook should be able to create and update validating webhook configurations with match conditions",
+)
 @pytest.mark.parametrize("path", [MUTATING, VALIDATING])
 async def test_match_conditions_are_stored_as_given(suite: Suite, path: str) -> None:
     """Store and return CEL matchConditions unchanged after create and after update."""
@@ -166,6 +175,10 @@ async def test_match_conditions_are_stored_as_given(suite: Suite, path: str) -> 
     assert (await suite.call("PUT", f"{path}/e2e", made))["webhooks"][0]["matchConditions"] == second
 
 
+@pytest.mark.conformance(
+    "AdmissionWebhook should reject mutating webhook configurations with invalid match conditions",
+    "AdmissionWebhook should reject validating webhook configurations with invalid match conditions",
+)
 @pytest.mark.parametrize("path", [MUTATING, VALIDATING])
 async def test_match_conditions_that_do_not_compile_are_refused(suite: Suite, path: str) -> None:
     """Reject configurations whose matchConditions do not compile, with the compile error text."""
@@ -174,6 +187,9 @@ async def test_match_conditions_that_do_not_compile_are_refused(suite: Suite, pa
     assert "compilation failed" in (await suite.call("POST", path, body, 422))["message"]
 
 
+@pytest.mark.conformance(
+    "AdmissionWebhook should not be able to mutate or prevent deletion of webhook configuration objects"
+)
 async def test_webhook_configurations_are_out_of_reach(suite: Suite) -> None:
     """Never call webhooks for webhook configuration objects, so they can be created unmodified and deleted."""
     suite.hooks.answers = {"/deny": deny("never"), "/label": patch({"op": "add", "path": "/metadata/x", "value": "y"})}
@@ -192,6 +208,7 @@ async def test_webhook_configurations_are_out_of_reach(suite: Suite) -> None:
 # ── what webhooks decide ──
 
 
+@pytest.mark.conformance("AdmissionWebhook should be able to deny pod and configmap creation")
 async def test_pods_and_configmaps_are_denied(suite: Suite) -> None:
     """Deny bad pods and ConfigMaps with the webhook text; hanging webhook times out; exempt namespace bypasses."""
 
@@ -225,6 +242,7 @@ async def test_pods_and_configmaps_are_denied(suite: Suite) -> None:
     await suite.call("POST", "/api/v1/namespaces/free/configmaps", config_map("bad", **bad), 201)
 
 
+@pytest.mark.conformance("AdmissionWebhook should be able to deny attaching pod")
 async def test_attaching_to_a_pod_is_denied(suite: Suite, kubectl: Kubectl) -> None:
     """Send CONNECT on pods/attach to the webhook; kubectl attach fails with the webhook's message before any stream."""
     suite.hooks.answers = {"/attach": deny("attaching to pod 'to-be-attached-pod' is not allowed")}
@@ -240,6 +258,7 @@ async def test_attaching_to_a_pod_is_denied(suite: Suite, kubectl: Kubectl) -> N
     assert asked["object"]["container"] == "c"
 
 
+@pytest.mark.conformance("AdmissionWebhook should be able to deny custom resource creation, update and deletion")
 async def test_custom_resources_are_denied(suite: Suite) -> None:
     """Call the webhook for custom resource create, update and delete and deny each until data changes."""
 
@@ -271,6 +290,7 @@ async def test_custom_resources_are_denied(suite: Suite) -> None:
     await suite.call("DELETE", f"{CUSTOM}/a")
 
 
+@pytest.mark.conformance("AdmissionWebhook should deny crd creation")
 async def test_definitions_are_denied(suite: Suite) -> None:
     """A webhook on customresourcedefinitions denies CRD creation with its message."""
     suite.hooks.answers = {"/crd": deny("the crd contains unwanted label")}
@@ -279,6 +299,7 @@ async def test_definitions_are_denied(suite: Suite) -> None:
     assert refused["message"] == 'admission webhook "crd.k8s.io" denied the request: the crd contains unwanted label'
 
 
+@pytest.mark.conformance("AdmissionWebhook should honor timeout")
 async def test_timeouts_are_honoured(suite: Suite) -> None:
     """Slow webhook: 1s timeout fails with Fail, passes with Ignore; longer or default 10s timeout succeeds."""
 
@@ -300,6 +321,7 @@ async def test_timeouts_are_honoured(suite: Suite) -> None:
         await suite.call("DELETE", f"{VALIDATING}/e2e")
 
 
+@pytest.mark.conformance("AdmissionWebhook should unconditionally reject operations on fail closed webhook")
 async def test_a_webhook_nobody_can_trust_rejects_everything(suite: Suite) -> None:
     """An unreachable or untrusted webhook with Fail rejects the request with an internal error."""
     hook = suite.hook("/x", "configmaps", failurePolicy="Fail")
@@ -313,6 +335,7 @@ async def test_a_webhook_nobody_can_trust_rejects_everything(suite: Suite) -> No
 # ── what webhooks change ──
 
 
+@pytest.mark.conformance("AdmissionWebhook should mutate configmap")
 async def test_configmaps_are_mutated_in_order(suite: Suite) -> None:
     """Apply two mutating webhooks in order so the final ConfigMap holds both changes."""
 
@@ -325,6 +348,7 @@ async def test_configmaps_are_mutated_in_order(suite: Suite) -> None:
     assert made["data"] == {"start": "yes", "stage-1": "yes", "stage-2": "yes"}
 
 
+@pytest.mark.conformance("AdmissionWebhook should mutate everything except 'skip-me' configmaps")
 async def test_everything_but_one_is_mutated(suite: Suite) -> None:
     """CEL matchConditions skip the ConfigMap named skip-me and still mutate any other one."""
     suite.hooks.answers = {"/add": patch(add("mutated"))}
@@ -334,6 +358,7 @@ async def test_everything_but_one_is_mutated(suite: Suite) -> None:
     assert "mutated" in (await suite.call("POST", MAPS, config_map("mutate-me", x="1")))["data"]
 
 
+@pytest.mark.conformance("AdmissionWebhook should mutate pod and apply defaults after mutation")
 async def test_pods_are_mutated_and_defaulted(suite: Suite) -> None:
     """Defaulting runs again after mutation: the injected init container gets terminationMessagePolicy File."""
     container = {"name": "webhook-added-init-container", "image": "webhook-added-image"}
@@ -344,6 +369,7 @@ async def test_pods_are_mutated_and_defaulted(suite: Suite) -> None:
     assert added["terminationMessagePath"] == "/dev/termination-log"
 
 
+@pytest.mark.conformance("AdmissionWebhook should mutate custom resource")
 async def test_custom_resources_are_mutated(suite: Suite) -> None:
     """JSON patches of two webhooks are applied to a custom resource."""
     suite.hooks.answers = {"/one": patch(add("stage-1")), "/two": patch(add("stage-2"))}
@@ -354,6 +380,7 @@ async def test_custom_resources_are_mutated(suite: Suite) -> None:
     assert made["data"] == {"start": "yes", "stage-1": "yes", "stage-2": "yes"}
 
 
+@pytest.mark.conformance("AdmissionWebhook should mutate custom resource with pruning")
 async def test_custom_resources_are_pruned_after_mutation(suite: Suite) -> None:
     """Fields a webhook adds that the schema does not know are pruned after mutation."""
     fields = {name: {"type": "string"} for name in ("start", "stage-1")}
@@ -366,6 +393,7 @@ async def test_custom_resources_are_pruned_after_mutation(suite: Suite) -> None:
     assert made["data"] == {"start": "yes", "stage-1": "yes"}
 
 
+@pytest.mark.conformance("AdmissionWebhook should mutate custom resource with different stored version")
 async def test_custom_resources_are_mutated_in_either_version(suite: Suite) -> None:
     """Mutation works through either version while the stored version changes from v1 to v2."""
     suite.hooks.answers = {"/add": patch(add("mutated"))}
@@ -420,6 +448,7 @@ async def bind(suite: Suite, path: str, bindings: str, spec: Json, **binding: An
     await suite.call("POST", bindings, body, 201)
 
 
+@pytest.mark.conformance("ValidatingAdmissionPolicy should validate against a Deployment")
 async def test_a_policy_validates_against_a_deployment(suite: Suite) -> None:
     """CEL validations with messageExpression deny single-replica Deployments in the labelled namespace only."""
     validations = [
@@ -439,6 +468,7 @@ async def test_a_policy_validates_against_a_deployment(suite: Suite) -> None:
     await suite.call("POST", DEPLOYMENTS.replace("default", "elsewhere"), deployment("one"), 201)
 
 
+@pytest.mark.conformance("ValidatingAdmissionPolicy should allow expressions to refer variables.")
 async def test_a_policys_expressions_refer_to_variables(suite: Suite) -> None:
     """CEL variables can refer to earlier variables; bad Deployments denied, good ones and other kinds pass."""
     spec = {
@@ -457,6 +487,7 @@ async def test_a_policys_expressions_refer_to_variables(suite: Suite) -> None:
     await suite.call("POST", REPLICA_SETS, replica_set("one"), 201)
 
 
+@pytest.mark.conformance("MutatingAdmissionPolicy should mutate a Deployment")
 async def test_a_mutating_policy_changes_a_deployment(suite: Suite) -> None:
     """CEL ApplyConfiguration mutation changes new Deployments in the bound namespace soon after binding."""
     expression = "Object{spec: Object.spec{replicas: object.spec.replicas + 4}}"
@@ -466,6 +497,7 @@ async def test_a_mutating_policy_changes_a_deployment(suite: Suite) -> None:
     assert (await suite.call("POST", DEPLOYMENTS, deployment("a")))["spec"]["replicas"] == 5
 
 
+@pytest.mark.conformance("MutatingAdmissionPolicy should mutate a Deployment with annotations")
 async def test_a_mutating_policy_adds_annotations(suite: Suite) -> None:
     """CEL mutation adds annotations through apply configuration and existing annotations stay."""
     expression = "Object{metadata: Object.metadata{annotations: {'mutated': 'true'}}}"
@@ -490,6 +522,12 @@ KINDS: dict[str, Json] = {
 }
 
 
+@pytest.mark.conformance(
+    "MutatingAdmissionPolicy should support MutatingAdmissionPolicy API operations",
+    "MutatingAdmissionPolicy should support MutatingAdmissionPolicyBinding API operations",
+    "ValidatingAdmissionPolicy should support ValidatingAdmissionPolicy API operations",
+    "ValidatingAdmissionPolicy should support ValidatingAdmissionPolicyBinding API operations",
+)
 @pytest.mark.parametrize("path", list(KINDS))
 async def test_policies_and_bindings_are_ordinary_resources(suite: Suite, path: str) -> None:
     """Full CRUD, watch and defaulting for the v1 kind; discovery."""
@@ -520,6 +558,7 @@ async def test_policies_and_bindings_are_ordinary_resources(suite: Suite, path: 
     assert not (await suite.call("GET", f"{path}?labelSelector=e2e%3Dyes"))["items"]
 
 
+@pytest.mark.conformance("ValidatingAdmissionPolicy should support ValidatingAdmissionPolicy API operations")
 async def test_a_validating_policy_has_a_status(suite: Suite) -> None:
     """Full CRUD, watch and status."""
     await suite.call("POST", POLICIES, {"metadata": {"name": "p"}, "spec": KINDS[POLICIES]}, 201)

@@ -200,6 +200,7 @@ async def test_a_group_of_custom_resources_has_an_api_service_while_it_is_define
     await eventually(False)
 
 
+@pytest.mark.conformance("Aggregator Should be able to support the 1.17 Sample API Server using the current Aggregator")
 async def test_requests_reach_the_extension_server_with_the_user_and_our_certificate(cluster: Cluster) -> None:
     """Aggregator: proxy a group to an extension server: delegated auth, front proxy, discovery merge, conditions."""
     await cluster.register()
@@ -223,6 +224,7 @@ async def test_requests_reach_the_extension_server_with_the_user_and_our_certifi
     assert seen.values("Authorization") == []
 
 
+@pytest.mark.conformance("Aggregator Should be able to support the 1.17 Sample API Server using the current Aggregator")
 async def test_bodies_watches_and_upgrades_pass_through(cluster: Cluster) -> None:
     await cluster.register()
     await cluster.condition("Passed")
@@ -245,6 +247,7 @@ async def test_bodies_watches_and_upgrades_pass_through(cluster: Cluster) -> Non
     writer.close()
 
 
+@pytest.mark.conformance("Aggregator Should be able to support the 1.17 Sample API Server using the current Aggregator")
 async def test_discovery_has_the_resources_of_extension_servers(cluster: Cluster) -> None:
     await cluster.register()
     await cluster.condition("Passed")
@@ -264,6 +267,7 @@ async def test_discovery_has_the_resources_of_extension_servers(cluster: Cluster
     assert (await cluster.get(url))["info"]["title"] == "metrics"
 
 
+@pytest.mark.conformance("Aggregator Should be able to support the 1.17 Sample API Server using the current Aggregator")
 async def test_conditions_say_what_is_missing_and_requests_get_503_meanwhile(cluster: Cluster) -> None:
     await cluster.api_service()
     row = await cluster.condition("ServiceNotFound")
@@ -358,6 +362,7 @@ async def test_kubectl_shows_the_resources_of_an_extension_server(cluster: Clust
 # ── Discovery, server version ──
 
 
+@pytest.mark.conformance("Discovery should validate PreferredVersion for each APIGroup")
 async def test_discovery_should_validate_preferred_version_for_each_api_group(cluster: Cluster) -> None:
     """Every group document answers with trailing slash too and its preferredVersion is one of its versions."""
     for group in (await cluster.get("/apis"))["groups"]:
@@ -365,6 +370,7 @@ async def test_discovery_should_validate_preferred_version_for_each_api_group(cl
         assert document["preferredVersion"] in document["versions"]
 
 
+@pytest.mark.conformance("Discovery should locate the groupVersion and a resource within each APIGroup")
 async def test_discovery_should_locate_the_group_version_and_a_resource_within_each_group(cluster: Cluster) -> None:
     """Each listed group version returns its resource list with the matching groupVersion string."""
     for group in (await cluster.get("/apis"))["groups"]:
@@ -374,6 +380,7 @@ async def test_discovery_should_locate_the_group_version_and_a_resource_within_e
             assert document["resources"]
 
 
+@pytest.mark.conformance("AggregatedDiscovery should support raw aggregated discovery endpoint Accept headers")
 async def test_aggregated_discovery_answers_the_raw_accept_header_for_both_roots(cluster: Cluster) -> None:
     """Return the aggregated documents as JSON for the exact Accept header, for both legacy and group roots."""
     for path, kind in (("/api", "pods"), ("/apis", "deployments")):
@@ -383,6 +390,7 @@ async def test_aggregated_discovery_answers_the_raw_accept_header_for_both_roots
         assert kind in names
 
 
+@pytest.mark.conformance("server version should find the server version")
 async def test_server_version_should_find_the_server_version(cluster: Cluster) -> None:
     """Major is a single non-zero digit string and minor starts with digits."""
     document = await cluster.get("/version")

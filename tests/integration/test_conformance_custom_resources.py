@@ -141,6 +141,10 @@ class Events:
 # ── definitions ──
 
 
+@pytest.mark.conformance(
+    "CustomResourceDefinition resources Simple CustomResourceDefinition creating/deleting "
+    "custom resource definition objects works"
+)
 async def test_definitions_are_created_established_and_deleted(call: Call) -> None:
     """Create a CRD, reach Established and NamesAccepted, serve it, delete it and all instances."""
     await define(call, definition())
@@ -150,6 +154,10 @@ async def test_definitions_are_created_established_and_deleted(call: Call) -> No
     await call("GET", FOOS, status=404)
 
 
+@pytest.mark.conformance(
+    "CustomResourceDefinition resources Simple CustomResourceDefinition getting/updating/patching "
+    "custom resource definition status sub-resource works"
+)
 async def test_status_of_a_definition_is_read_and_written_alone(call: Call) -> None:
     """Status subresource reads and writes conditions without touching spec."""
     stored = await define(call, definition())
@@ -167,6 +175,10 @@ async def test_status_of_a_definition_is_read_and_written_alone(call: Call) -> N
     assert [row["type"] for row in patched["status"]["conditions"]][-2:] == ["StatusUpdate", "StatusPatched"]
 
 
+@pytest.mark.conformance(
+    "CustomResourceDefinition resources Simple CustomResourceDefinition listing "
+    "custom resource definition objects works"
+)
 async def test_definitions_are_listed_and_deleted_by_label(call: Call) -> None:
     """List returns exactly the ten labelled CRDs with equal specs; collection delete spares the unlabelled one."""
     for number in range(11):
@@ -183,6 +195,9 @@ async def test_definitions_are_listed_and_deleted_by_label(call: Call) -> None:
     await call("GET", f"{DEFINITIONS}/tens10s.tests.example.com")
 
 
+@pytest.mark.conformance(
+    "CustomResourceDefinition resources should include custom resource definition resources in discovery documents"
+)
 async def test_definitions_are_in_the_discovery_documents(call: Call) -> None:
     """Group, version and customresourcedefinitions are listed in the discovery documents."""
     groups = (await call("GET", "/apis"))["groups"]
@@ -194,6 +209,9 @@ async def test_definitions_are_in_the_discovery_documents(call: Call) -> None:
     assert "customresourcedefinitions" in [row["name"] for row in resources]
 
 
+@pytest.mark.conformance(
+    "CustomResourceDefinition Watch CustomResourceDefinition Watch watch on custom resource definition objects"
+)
 async def test_watches_of_custom_resources_by_name_see_their_own_events(call: Call, api_server: Served) -> None:
     """Field-selected watches on a custom resource each see only their own ADDED, MODIFIED, DELETED events."""
     await define(call, definition())
@@ -215,6 +233,9 @@ async def test_watches_of_custom_resources_by_name_see_their_own_events(call: Ca
             await events.close()
 
 
+@pytest.mark.conformance(
+    "CustomResourceDefinition resources custom resource defaulting for requests and from storage works"
+)
 async def test_defaults_come_with_requests_and_from_storage(call: Call) -> None:
     """Apply schema defaults on read from storage and on create, persist request defaults, follow default changes."""
     fields: Json = {"a": {"type": "string"}, "b": {"type": "string"}}
@@ -279,6 +300,7 @@ async def published(call: Call, name: str) -> Json | None:
     return dict(found)
 
 
+@pytest.mark.conformance("CustomResourcePublishOpenAPI works for CRD with validation schema")
 async def test_a_schema_is_published_and_kubectl_uses_it(call: Call, kubectl: Kubectl) -> None:
     """Strict validation errors for enum, unknown and missing fields; kubectl explain prints types and descriptions."""
     await define(call, definition(versions=[version("v1", SCHEMA, storage=True)]))
@@ -306,6 +328,7 @@ async def test_a_schema_is_published_and_kubectl_uses_it(call: Call, kubectl: Ku
     assert 'field "bars2" does not exist' in await kubectl("explain", "foos.spec.bars2", fails=True)
 
 
+@pytest.mark.conformance("CustomResourcePublishOpenAPI works for CRD without validation schema")
 async def test_a_definition_without_schema_takes_anything(call: Call, kubectl: Kubectl) -> None:
     """A CRD without properties accepts any field and explain shows an empty description."""
     await define(call, definition())
@@ -317,6 +340,10 @@ async def test_a_definition_without_schema_takes_anything(call: Call, kubectl: K
     assert "<empty>" in await kubectl("explain", "foos")
 
 
+@pytest.mark.conformance(
+    "CustomResourcePublishOpenAPI works for CRD preserving unknown fields at the schema root",
+    "CustomResourcePublishOpenAPI works for CRD preserving unknown fields in an embedded object",
+)
 @pytest.mark.parametrize("nested", [False, True])
 async def test_unknown_fields_are_kept_where_the_schema_says_so(call: Call, kubectl: Kubectl, nested: bool) -> None:
     """Publish a schema that lets clients send any field; kubectl create, apply and explain work.
@@ -337,6 +364,7 @@ async def test_unknown_fields_are_kept_where_the_schema_says_so(call: Call, kube
     assert ("Specification of Waldo" if nested else "KIND:       Foo") in told
 
 
+@pytest.mark.conformance("CustomResourcePublishOpenAPI works for multiple CRDs of different groups")
 async def test_definitions_of_different_groups_are_published(call: Call) -> None:
     """Both CRDs appear in published OpenAPI under their group-derived definition names."""
     await define(call, definition(group="one.example.com"))
@@ -345,6 +373,7 @@ async def test_definitions_of_different_groups_are_published(call: Call) -> None
     assert await published(call, "com.example.two.v1.Waldo") is not None
 
 
+@pytest.mark.conformance("CustomResourcePublishOpenAPI works for multiple CRDs of same group but different versions")
 async def test_versions_of_one_definition_are_published(call: Call) -> None:
     """Both versions appear in published OpenAPI."""
     await define(call, definition(versions=[version("v2", SCHEMA), version("v3", SCHEMA, storage=True)]))
@@ -352,6 +381,9 @@ async def test_versions_of_one_definition_are_published(call: Call) -> None:
     assert await published(call, "com.example.tests.v3.Foo") == SCHEMA
 
 
+@pytest.mark.conformance(
+    "CustomResourcePublishOpenAPI works for multiple CRDs of same group and version but different kinds"
+)
 async def test_kinds_of_one_group_and_version_are_published(call: Call) -> None:
     """Both kinds appear in published OpenAPI."""
     await define(call, definition())
@@ -360,6 +392,7 @@ async def test_kinds_of_one_group_and_version_are_published(call: Call) -> None:
     assert await published(call, "com.example.tests.v1.Waldo") is not None
 
 
+@pytest.mark.conformance("CustomResourcePublishOpenAPI updates the published spec when one version gets renamed")
 async def test_the_published_schema_follows_a_rename_of_a_version(call: Call) -> None:
     """The published spec follows a version rename: new definition appears, old one goes, other versions stay."""
     await define(call, definition(versions=[version("v2", SCHEMA), version("v3", SCHEMA, storage=True)]))
@@ -373,6 +406,9 @@ async def test_the_published_schema_follows_a_rename_of_a_version(call: Call) ->
     assert await published(call, "com.example.tests.v3.Foo") == SCHEMA
 
 
+@pytest.mark.conformance(
+    "CustomResourcePublishOpenAPI removes definition from spec when one version gets changed to not be served"
+)
 async def test_a_version_that_is_no_longer_served_is_no_longer_published(call: Call) -> None:
     """Stopping to serve one version removes its definition from the published OpenAPI and keeps the other."""
     await define(call, definition(versions=[version("v5", SCHEMA), version("v6alpha1", SCHEMA, storage=True)]))
@@ -450,6 +486,7 @@ def converting(webhook: Webhook, *, storage: str = "v1", **more: Any) -> Json:
 FOOS_V2 = FOOS.replace("/v1/", "/v2/")
 
 
+@pytest.mark.conformance("CustomResourceConversionWebhook should be able to convert from CR v1 to CR v2")
 async def test_an_object_is_converted_when_it_is_read(call: Call, webhook: Webhook) -> None:
     """Reading a v1 object as v2 calls the conversion webhook and returns its result."""
     await define(call, converting(webhook))
@@ -461,6 +498,7 @@ async def test_an_object_is_converted_when_it_is_read(call: Call, webhook: Webho
     assert [len(review["request"]["objects"]) for review in webhook.asked] == [1]
 
 
+@pytest.mark.conformance("CustomResourceConversionWebhook should be able to convert a non homogeneous list of CRs")
 async def test_objects_stored_in_different_versions_are_listed_in_one(call: Call, webhook: Webhook) -> None:
     """Listing objects stored in different versions converts every one to the requested version through the webhook."""
     await define(call, converting(webhook))
@@ -516,6 +554,10 @@ async def test_a_webhook_that_fails_is_told_to_the_client(call: Call, webhook: W
     assert (await call("GET", f"{FOOS_V2}/a"))["host"] == "h"
 
 
+@pytest.mark.conformance(
+    "CustomResourceFieldSelectors CustomResourceFieldSelectors MUST list and watch "
+    "custom resources matching the field selector"
+)
 async def test_custom_resources_are_selected_by_the_fields_of_their_version(
     call: Call, webhook: Webhook, api_server: Served
 ) -> None:
