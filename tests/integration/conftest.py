@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -113,8 +114,8 @@ def write_kubeconfig(path: Path, url: str, ca: Pem, client: Pem) -> Path:
 
 
 @asynccontextmanager
-async def serving(folder: Path, *, every_version: bool = False) -> AsyncIterator[Served]:
-    """One API server in memory, its keys and a kubeconfig in `folder`."""
+async def serving(folder: Path, *, every_version: bool = False, **settings: Any) -> AsyncIterator[Served]:
+    """One API server in memory, its keys and a kubeconfig in `folder`; `settings` are further ones of `Config`."""
     authority = Authority(folder)
     own = authority.issue("server", addresses=("127.0.0.1",))
     admin = authority.issue("admin", "system:masters")
@@ -124,6 +125,7 @@ async def serving(folder: Path, *, every_version: bool = False) -> AsyncIterator
         tls_key=str(own.key),
         client_ca=str(authority.pem.certificate),
         all_api_versions=every_version,
+        **settings,
     )
     storage = open_memory(SystemClock())
     server = ApiServer(config, storage)
