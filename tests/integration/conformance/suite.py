@@ -120,7 +120,7 @@ class Suite:
     async def patch(self, path: str, body: Any, kind: str = MERGE, **query: Any) -> Json:
         return await self.ask("PATCH", path, body, kind=kind, **query)
 
-    async def delete(self, path: str, body: Json | None = None, **query: Any) -> Json:
+    async def delete(self, path: str, body: Any = None, **query: Any) -> Json:
         return await self.ask("DELETE", path, body, **query)
 
     async def exists(self, path: str) -> bool:

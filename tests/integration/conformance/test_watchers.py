@@ -173,7 +173,8 @@ async def test_lists_come_in_pages_of_one_version_until_that_expires(alone: Suit
     """Pages keep one version, name order, remainingItemCount; then 410 with a token that resumes at a newer one."""
     templates = alone.core("podtemplates")
     await fill(alone)
-    token, version, seen = "", "", []
+    token, version = "", ""
+    seen: list[str] = []
     while token or not seen:
         page = await alone.get(templates, limit=17, **({"continue": token} if token else {}))
         version = version or page["metadata"]["resourceVersion"]
