@@ -49,10 +49,20 @@ CREATE TABLE entries (
 _META = "INSERT INTO meta VALUES (?,?)"
 
 
-_PUT = (
-    "INSERT INTO entries VALUES (?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET value=excluded.value,"
-    " create_revision=excluded.create_revision, mod_revision=excluded.mod_revision, expires=excluded.expires"
-)
+ROWS_AT_ONCE = (64, 32, 16, 8, 4, 2, 1)
+"""Rows per statement. Each statement gives the interpreter up and takes it back, which costs more than its rows."""
+
+
+def _put(rows: int) -> str:
+    places = ",".join(["(?,?,?,?,?)"] * rows)
+    return (
+        f"INSERT INTO entries VALUES {places} ON CONFLICT (key) DO UPDATE SET value=excluded.value,"  # noqa: S608
+        " create_revision=excluded.create_revision, mod_revision=excluded.mod_revision, expires=excluded.expires"
+    )
+
+
+_COLUMNS = 5
+_PUTS = tuple((rows * _COLUMNS, _put(rows)) for rows in ROWS_AT_ONCE)
 
 
 class UnusableFile(StorageError):
@@ -202,15 +212,21 @@ def _load(connection: sqlite3.Connection) -> tuple[State, list[tuple[str, float]
 def _commit(connection: sqlite3.Connection, writes: Sequence[Write]) -> None:
     # Of several writes of one key only the last leaves anything behind.
     last = {write.change.key: write for write in writes}
+    gone = [(key,) for key, write in last.items() if write.change.value is None]
+    values: list[object] = []
+    for key, write in last.items():
+        change = write.change
+        if change.value is not None:
+            values += (key, change.value, change.create_revision, change.mod_revision, write.expires)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for key, write in last.items():
-            change = write.change
-            if change.value is None:
-                connection.execute("DELETE FROM entries WHERE key=?", (key,))
-            else:
-                row = (key, change.value, change.create_revision, change.mod_revision, write.expires)
-                connection.execute(_PUT, row)
+        if gone:
+            connection.executemany("DELETE FROM entries WHERE key=?", gone)
+        start = 0
+        for width, statement in _PUTS:
+            while len(values) - start >= width:
+                connection.execute(statement, values[start : start + width])
+                start += width
         connection.execute("UPDATE meta SET value=? WHERE name='revision'", (writes[-1].change.mod_revision,))
         connection.execute("COMMIT")
     except sqlite3.Error:
