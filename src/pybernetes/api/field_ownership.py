@@ -19,9 +19,11 @@ import orjson
 from pybernetes.api import normalize, schema, strategy
 from pybernetes.api.registry import Resource
 from pybernetes.effects import format_time
+from pybernetes.machinery import content
+from pybernetes.machinery.content import Known
 from pybernetes.machinery.errors import BadRequest, StatusError
 from pybernetes.machinery.managed_fields import compare, managers, plans, sets
-from pybernetes.machinery.managed_fields.managers import APPLY, UPDATE, ApplyConflict, Manager, Ownership
+from pybernetes.machinery.managed_fields.managers import APPLY, UPDATE, ApplyConflict, Manager, Owned, Ownership
 from pybernetes.machinery.managed_fields.plans import Plan
 from pybernetes.machinery.managed_fields.sets import Trie
 
@@ -80,6 +82,8 @@ def track(
     A list of one empty entry in `new` clears what was there; entries a client sends back unchanged are believed.
     """
     ownership = Ownership.read(_entries(live, new, subresource=subresource))
+    if live is None and not subresource and not ownership.managers:
+        return _created(resource, new, manager, format_time(now))
     before = live if live is not None else _empty(resource)
     who = Manager(manager, UPDATE, subresource, resource.api_version)
     plan = plan_of(resource)
@@ -93,6 +97,63 @@ def track(
         kept: list[Json] = (live.get("metadata") or {}).get("managedFields") or []
         return kept
     return ownership.write()
+
+
+_FAMILIAR: Final = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
+_UNOWNED_METADATA: Final = frozenset(step.removeprefix("f:") for step in managers.STRIPPED["f:metadata"])
+_OF_NEW_CONTENT: Final = Known[Trie]()
+"""What creators own, by type and spec, and by the names in metadata."""
+
+
+def _created(resource: Resource, new: Json, manager: str, now: str) -> list[Json]:
+    """The managedFields of a new object that brings none: one entry."""
+    plan, empty = plan_of(resource), _empty(resource)
+    ignored = reset_fields(resource, "")
+    who = Manager(manager, UPDATE, "", resource.api_version)
+    ownership = Ownership()
+    try:
+        if resource.type_alias and new.keys() <= _FAMILIAR and ("status" not in new or ignored is _STATUS):
+            of_spec = _of_spec(resource.type_alias, new.get("spec"), empty, plan)
+            fields = {**_of_metadata(new["metadata"], plan), **of_spec}
+            if fields:
+                ownership.managers[who] = Owned(fields, who.version, now)
+        else:
+            managers.track_update(ownership, empty, new, who, plan, now=now, ignored=ignored)
+    except plans.OwnershipError:
+        return []  # a list without its keys: validation tells
+    return ownership.write()
+
+
+def _of_metadata(metadata: Json, plan: Plan) -> Trie:
+    """`f:metadata` and below. Of labels and annotations only the names count."""
+    shape = {
+        field: list(value) if type(value) is dict else value
+        for field, value in metadata.items()
+        if field not in _UNOWNED_METADATA
+    }
+    if not shape:
+        return {}
+    key = content.key_of(shape, b"metadata")
+    found = _OF_NEW_CONTENT.get(key)
+    if found is None:
+        difference = compare.compare({"metadata": {}}, {"metadata": metadata}, plan)
+        found = sets.difference(difference.added, managers.STRIPPED)
+        _OF_NEW_CONTENT.learn(key, found)
+    return found
+
+
+def _of_spec(type_alias: str, spec: Json | None, empty: Json, plan: Plan) -> Trie:
+    """`f:spec` and below, or nothing."""
+    if not spec:
+        return {}
+    key = content.key_of(spec, type_alias.encode())
+    found = _OF_NEW_CONTENT.get(key)
+    if found is None:
+        before = {"spec": empty["spec"]} if "spec" in empty else {}
+        difference = compare.compare(before, {"spec": spec}, plan)
+        found = sets.union(difference.added, difference.modified)
+        _OF_NEW_CONTENT.learn(key, found)
+    return found
 
 
 def _entries(live: Json | None, new: Json, *, subresource: str) -> Sequence[Json]:

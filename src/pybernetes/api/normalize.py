@@ -23,8 +23,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from pybernetes.api import schema
-from pybernetes.machinery import quantity
+from pybernetes.machinery import content, quantity
+from pybernetes.machinery.content import Known
 from pybernetes.machinery.type_table import Field, Shape, Type
 
 Json = dict[str, Any]
@@ -80,10 +83,30 @@ def normalize(document: Any, type_alias: str, dropped: list[str] | None = None) 
     Raises:
         TypeMismatch: a value has the wrong type.
     """
-    found: Json = converter(type_alias)(document, [] if dropped is None else dropped)
+    found = _by_content(document, type_alias, [] if dropped is None else dropped)
     ordered: Json = {key: found.pop(key) for key in ("apiVersion", "kind", "metadata") if key in found}
     ordered.update(found)
     return ordered
+
+
+_NORMAL_SPECS = Known[bytes]()
+"""What a spec becomes, by type and content, where nothing is dropped: reading it anew is cheaper than the walk."""
+
+
+def _by_content(document: Any, type_alias: str, dropped: list[str]) -> Json:
+    convert = converter(type_alias)
+    spec = document.get("spec") if type(document) is dict else None
+    key = content.key_of(spec, type_alias.encode()) if type(spec) is dict and spec else None
+    normal = _NORMAL_SPECS.get(key)
+    if normal is not None:
+        found: Json = convert({**document, "spec": {}}, dropped)
+        found["spec"] = orjson.loads(normal)
+        return found
+    before = len(dropped)
+    found = convert(document, dropped)
+    if key and len(dropped) == before and "spec" in found:
+        _NORMAL_SPECS.learn(key, orjson.dumps(found["spec"]))
+    return found
 
 
 @functools.cache

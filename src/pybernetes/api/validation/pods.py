@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from pybernetes.api.validation import common, containers, metadata, placement, pod_wide, volumes
 from pybernetes.api.validation.common import Errors, add_invalid
+from pybernetes.machinery import content, names
 from pybernetes.machinery import field_errors as fe
-from pybernetes.machinery import names
+from pybernetes.machinery.content import Known
 
 Json = dict[str, Any]
 
@@ -46,8 +47,22 @@ def template(errors: Errors, path: str, item: Json) -> None:
         errors.append(fe.forbidden_value(f"{path}.spec.ephemeralContainers", text))
 
 
+_IN_ORDER: Final = Known[bool]()
+"""Specs without a complaint."""
+
+
 def pod_spec(errors: Errors, path: str, spec: Json) -> None:
     """What pods and templates share."""
+    key = content.key_of(spec)
+    if _IN_ORDER.get(key):
+        return
+    before = len(errors)
+    _pod_spec(errors, path, spec)
+    if len(errors) == before:
+        _IN_ORDER.learn(key, True)
+
+
+def _pod_spec(errors: Errors, path: str, spec: Json) -> None:
     by_name = volumes.volumes(errors, f"{path}.volumes", spec["volumes"]) if "volumes" in spec else {}
     claims: frozenset[str] = frozenset()
     if "resourceClaims" in spec:

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from pybernetes.api.warnings import common
 from pybernetes.api.warnings.common import Texts
+from pybernetes.machinery import content
+from pybernetes.machinery.content import Known
 from pybernetes.machinery.field_errors import quote
 
 Json = dict[str, Any]
@@ -42,8 +44,27 @@ _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
+_PROFILES: Final = (_SECCOMP_CONTAINER, _APP_ARMOR)
+_WITHOUT_ADVICE: Final = Known[bool]()
+"""Specs that give nothing to say, by themselves."""
+
+
 def pod(texts: Texts, path: str, item: Json) -> None:
     """Advice on a pod (`path` is empty) or a template (`spec.template`)."""
+    annotations = (item.get("metadata") or {}).get("annotations") or ()
+    if any(key in _ANNOTATIONS or key == _SECCOMP_POD or key.startswith(_PROFILES) for key in annotations):
+        _pod(texts, path, item)
+        return
+    key = content.key_of(item.get("spec"))
+    if _WITHOUT_ADVICE.get(key):
+        return
+    before = len(texts)
+    _pod(texts, path, item)
+    if len(texts) == before:
+        _WITHOUT_ADVICE.learn(key, True)
+
+
+def _pod(texts: Texts, path: str, item: Json) -> None:
     prefix = f"{path}." if path else ""
     spec = item.get("spec") or {}
     annotations = (item.get("metadata") or {}).get("annotations") or {}

@@ -32,7 +32,8 @@ class ServiceAccount(Plugin):
     def __init__(self, reader: ObjectReader, clock: Clock, chance: Chance) -> None:
         self._reader = reader
         self._clock = clock
-        self._chance = chance
+        self._volume = VOLUME_PREFIX + chance.name_suffix()
+        """One name for all pods: those of one template stay alike, which makes them cheap to check and to compress."""
 
     def mutate(self, request: AdmissionRequest) -> Awaitable[None] | None:
         spec = spec_of(request)
@@ -59,7 +60,7 @@ class ServiceAccount(Plugin):
 
     def _fill_in(self, request: AdmissionRequest, spec: Document, account: Document) -> None:
         if _automounts(spec, account):
-            mount_token(spec, self._chance)
+            mount_token(spec, self._volume)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
             spec["imagePullSecrets"] = [dict(row) for row in account["imagePullSecrets"]]
         if annotations_of(account).get(ENFORCE_MOUNTABLE_SECRETS) == "true":
@@ -83,8 +84,8 @@ def _automounts(spec: Document, account: Document) -> bool:
     return True
 
 
-def mount_token(spec: Document, chance: Chance) -> None:
-    """Give every container without a mount of its own at MOUNT_PATH the volume with the token."""
+def mount_token(spec: Document, volume: str) -> None:
+    """Give every container without a mount of its own at MOUNT_PATH the volume with the token, to be named `volume`."""
     containers = [
         container
         for field in ("initContainers", "containers")
@@ -96,7 +97,7 @@ def mount_token(spec: Document, chance: Chance) -> None:
     volumes = spec.setdefault("volumes", [])
     name = next((volume["name"] for volume in volumes if volume["name"].startswith(VOLUME_PREFIX)), "")
     if not name:
-        name = VOLUME_PREFIX + chance.name_suffix()
+        name = volume
         volumes.append(token_volume(name))
     for container in containers:
         mounts = container.setdefault("volumeMounts", [])
