@@ -6,7 +6,7 @@ Follows: apiserver pkg/endpoints/handlers/create.go, rest.go (transformDecodeErr
 apimachinery pkg/runtime/serializer/json/json.go; sigs.k8s.io/json and sigs.k8s.io/yaml for duplicates.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from json import JSONDecoder
 from typing import Any, Final
@@ -44,6 +44,18 @@ class Decoded:
     warnings: Sequence[str] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """Keys that stand twice in one object: as paths (JSON), or as whole complaints with their line (YAML)."""
+
+    found: Sequence[str] = ()
+    order: Mapping[str, int] = field(default_factory=dict)
+    """Of JSON: where in the text every path stands; of one that stands more often, where for the second time."""
+
+
+NO_DUPLICATES = Duplicates()
+
+
 def media_type(content_type: str) -> str:
     """The type without parameters; JSON when there is none."""
     return content_type.partition(";")[0].strip().lower() or JSON
@@ -58,14 +70,15 @@ def decode_body(data: bytes, content_type: str, expected: Resource | None, *, fi
         UnsupportedMediaType: the content type is none of JSON, YAML and protobuf.
     """
     kind = media_type(content_type)
-    duplicates: Sequence[str] = ()
+    duplicates = NO_DUPLICATES
     try:
         if kind == JSON:
             document = parse_json(data)
             if field_validation != IGNORE:
                 duplicates = duplicate_fields(data, document)
         elif kind == YAML:
-            document, duplicates = parse_yaml(data)
+            document, lines = parse_yaml(data)
+            duplicates = Duplicates(lines)
         elif kind == PROTOBUF and (expected is None or expected.type_alias):
             document = protobuf.decode(
                 data,
@@ -94,7 +107,7 @@ def check(
     expected: Resource | None,
     *,
     field_validation: str = WARN,
-    duplicates: Sequence[str] = (),
+    duplicates: Duplicates = NO_DUPLICATES,
     patch: bytes | None = None,
 ) -> Decoded:
     """A parsed or patched document with kind, types and unknown fields checked, normalised.
@@ -122,18 +135,39 @@ def check(
             complaint = field_errors.invalid_value("patch", patch.decode("utf-8", "replace"), str(error))
             raise field_errors.invalid("", "", "", [complaint]) from None
         raise BadRequest(_cannot_be_handled(kind, api_version, expected, str(error))) from None
-    if field_validation == IGNORE or not (dropped or duplicates):
+    if field_validation == IGNORE or not (dropped or duplicates.found):
         return Decoded(found)
     unknown = unknown_fields(named, alias) if dropped and (alias or _OWN in dropped) else []
     if not alias:
         unknown += [path for path in dropped if path != _OWN]
-    complaints = [f'unknown field "{path}"' for path in unknown]
-    complaints += [text if text.startswith("line ") else f'duplicate field "{text}"' for text in duplicates]
-    complaints = complaints[:_MAX_STRICT_ERRORS]
+    complaints = (_typed_complaints if alias else _complaints)(unknown, duplicates)[:_MAX_STRICT_ERRORS]
     if field_validation == STRICT and complaints:
         text = f"strict decoding error: {', '.join(complaints)}"
         raise BadRequest(_cannot_be_handled(kind, api_version, expected, text))
     return Decoded(found, tuple(complaints))
+
+
+def _complaints(unknown: Sequence[str], duplicates: Duplicates) -> list[str]:
+    complaints = [f'unknown field "{path}"' for path in unknown]
+    return complaints + [text if text.startswith("line ") else f'duplicate field "{text}"' for text in duplicates.found]
+
+
+def _typed_complaints(unknown: Sequence[str], duplicates: Duplicates) -> list[str]:
+    """Of JSON in the order of the text; an unknown field that stands twice is only unknown.
+
+    Follows: sigs.k8s.io/json internal/golang/encoding/json/decode.go, object.
+    """
+    if not duplicates.order:
+        return _complaints(unknown, duplicates)
+    strangers = set(unknown)
+    twice = [path for path in duplicates.found if not any(_is_in(path, stranger) for stranger in strangers)]
+    ranked = [(duplicates.order.get(path, 0), f'unknown field "{path}"') for path in unknown]
+    ranked += [(duplicates.order[path], f'duplicate field "{path}"') for path in twice]
+    return [text for _, text in sorted(ranked)]
+
+
+def _is_in(path: str, parent: str) -> bool:
+    return path == parent or path.startswith((f"{parent}.", f"{parent}["))
 
 
 def unknown_fields(document: Json, alias: str) -> list[str]:
@@ -231,33 +265,36 @@ def parse_json(data: bytes) -> Any:
     return document
 
 
-def duplicate_fields(data: bytes, document: Any) -> list[str]:
-    """Paths of keys that stand twice in one object.
+def duplicate_fields(data: bytes, document: Any) -> Duplicates:
+    """The keys that stand twice in one object.
 
     Writing the parsed document again gives as many keys as the input had, unless some stood twice; only then is the
     input read once more, slowly.
     """
     if data.count(b'":') == orjson.dumps(document).count(b'":'):
-        return []
+        return NO_DUPLICATES
     pairs = JSONDecoder(object_pairs_hook=_Pairs, parse_int=str).decode(data.decode())
-    found: list[str] = []
-    _collect_duplicates(pairs, "", found)
-    return found
+    found: dict[str, None] = {}
+    order: dict[str, int] = {}
+    _collect_duplicates(pairs, "", found, order)
+    return Duplicates(list(found), order)
 
 
 class _Pairs(list[tuple[str, Any]]):
     """An object as its pairs, so that repeated keys survive; apart from lists by its class."""
 
 
-def _collect_duplicates(value: Any, path: str, found: list[str]) -> None:
+def _collect_duplicates(value: Any, path: str, found: dict[str, None], order: dict[str, int]) -> None:
     if isinstance(value, _Pairs):
         seen: set[str] = set()
         for key, item in value:
             place = f"{path}.{key}" if path else key
             if key in seen and place not in found:
-                found.append(place)
+                found[place] = None
+                order[place] = len(order) + len(found)
+            order.setdefault(place, len(order) + len(found))
             seen.add(key)
-            _collect_duplicates(item, place, found)
+            _collect_duplicates(item, place, found, order)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _collect_duplicates(item, f"{path}[{index}]", found)
+            _collect_duplicates(item, f"{path}[{index}]", found, order)

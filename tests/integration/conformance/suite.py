@@ -171,6 +171,13 @@ class Suite:
             assert answer.status == 200, await answer.text()
             yield Watch(answer)
 
+    @asynccontextmanager
+    async def anonymous(self) -> AsyncIterator["Suite"]:
+        """The same without a client certificate."""
+        context = ssl.create_default_context(cafile=str(self.served.ca.certificate))
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+            yield replace(self, session=session)
+
     async def new_namespace(self, labels: Json | None = None) -> "Suite":
         """The same in a new namespace, once pods can be made in it."""
         metadata = {"generateName": "e2e-", "labels": {"e2e-framework": "suite", **(labels or {})}}

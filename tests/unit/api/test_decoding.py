@@ -63,7 +63,7 @@ def test_what_is_no_object_is_unrecognized(data: bytes) -> None:
 
 
 ODD = b'{"kind":"Pod","spec":{"foo":1,"nodeName":"a","nodeName":"b","containers":[{"name":"c","bar":1}]}}'
-COMPLAINTS = ('unknown field "spec.foo"', 'unknown field "spec.containers[0].bar"', 'duplicate field "spec.nodeName"')
+COMPLAINTS = ('unknown field "spec.foo"', 'duplicate field "spec.nodeName"', 'unknown field "spec.containers[0].bar"')
 
 
 def test_strict_refuses_unknown_and_duplicate_fields() -> None:
@@ -75,6 +75,14 @@ def test_strict_refuses_unknown_and_duplicate_fields() -> None:
 def test_warn_tells_and_ignore_is_silent() -> None:
     assert decoding.decode_body(ODD, "application/json", PODS).warnings == COMPLAINTS
     assert decoding.decode_body(ODD, "application/json", PODS, field_validation="Ignore").warnings == ()
+
+
+def test_an_unknown_field_that_stands_twice_is_only_unknown() -> None:
+    data = b'{"kind":"Pod","spec":{"foo":{"a":1,"a":2},"foo":2,"nodeName":"a","nodeName":"b"}}'
+    assert decoding.decode_body(data, "application/json", PODS).warnings == (
+        'unknown field "spec.foo"',
+        'duplicate field "spec.nodeName"',
+    )
 
 
 def test_a_colon_inside_a_text_is_no_duplicate() -> None:

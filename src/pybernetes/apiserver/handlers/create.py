@@ -11,6 +11,7 @@ from pybernetes.apiserver.handlers.output import document_answer, object_answer
 from pybernetes.apiserver.handlers.writes import WriteOptions
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.request import AdmissionRequest, Document
+from pybernetes.apiserver.resources import signing_requests
 from pybernetes.machinery import errors
 from pybernetes.machinery.errors import AlreadyExists
 
@@ -61,6 +62,8 @@ async def create_document(
     writes.apply_defaults(resource, document)
     core = context.core
     document = strategy.prepare_create(resource, document, core.clock.now(), core.ids.uid())
+    if signing_requests.is_signing_request(resource):
+        signing_requests.record_requester(document, context.user)
     with writes.allocated(context, document, None):
         return await _name_and_store(context, document, request, options)
 

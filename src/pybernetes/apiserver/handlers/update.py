@@ -19,6 +19,7 @@ from pybernetes.apiserver.handlers.output import document_answer, object_answer
 from pybernetes.apiserver.handlers.writes import WriteOptions
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.request import Document
+from pybernetes.apiserver.resources import signing_requests
 from pybernetes.apiserver.store import ChangedMeanwhile, modified
 from pybernetes.machinery import errors, field_errors
 from pybernetes.machinery.numbers import NotANumber, parse_uint
@@ -144,6 +145,8 @@ async def _try(
     new = writes.admitted(resource, request, new)
     writes.apply_defaults(resource, new)
     new = strategy.prepare_update(resource, info.subresource, new, old)
+    if info.subresource and signing_requests.is_signing_request(resource):
+        signing_requests.stamp_conditions(new, old, core.clock.now())
     with writes.allocated(context, new, old):
         writes.check_updated(resource, info.subresource, new, old)
         warnings.on_update(context.warnings, resource, info.subresource, new, old)

@@ -177,3 +177,16 @@ async def test_the_status_shows_what_is_used() -> None:
     await asyncio.wait([task])
     assert len(written) == 2
     assert b'"used":{"pods":"2"}' in written[-1]
+
+
+async def test_limits_written_into_the_status_stay_until_something_is_counted() -> None:
+    cluster = Cluster({"pods": "3"})
+    await cluster.ledger.wait_changed()
+    (stored,) = cluster.objects.list("", "resourcequotas", "default")
+    cluster.objects.put("", "resourcequotas", {**stored, "status": {"hard": {"pods": "9"}, "used": {"pods": "0"}}})
+    cluster.objects.put("", "pods", pod("a"))
+    (account,) = await cluster.ledger.wait_changed()
+    assert account.status() == {"hard": {"pods": "3"}, "used": {"pods": "1"}}
+    cluster.objects.put("", "resourcequotas", {**stored, "status": {"hard": {"pods": "9"}, "used": {"pods": "1"}}})
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(cluster.ledger.wait_changed(), 0)

@@ -137,7 +137,9 @@ class Ledger:
             return
         spec = new.get("spec") or {}
         if name in own and own[name].spec == spec:
-            if (new.get("status") or {}) != own[name].status():
+            # What clients write into status.hard stays until something is counted anew, as upstream's controller,
+            # which looks at changes of the spec only.
+            if (new.get("status") or {}).get("used") != own[name].status()["used"]:
                 self._mark(own[name])
             return
         hard = {key: quantity.parse(value) for key, value in (spec.get("hard") or {}).items()}
