@@ -207,6 +207,5 @@ async def test_reviews_agree_with_what_an_account_may_do(suite: Suite) -> None:
     binding = made("e2e", roleRef=role, subjects=[subject])
     await suite.create(suite.group("rbac.authorization.k8s.io", "rolebindings"), binding)
     assert await answers() == (True, True, 200)
-    elsewhere = {"metadata": {"namespace": suite.namespace}, "spec": {**question["spec"]}}
-    elsewhere["spec"]["resourceAttributes"] = {**resource, "namespace": "kube-system"}
+    elsewhere = {"spec": {"user": user, "resourceAttributes": {**resource, "namespace": "kube-system"}}}
     assert (await suite.raw("POST", local, elsewhere)).status == 400
