@@ -66,19 +66,31 @@ def claims() -> Mapping[str, Sequence[str]]:
 
 
 def claimed(module: ast.Module) -> Iterator[tuple[str, str]]:
-    """Test and row of every mark in the decorators, also those of single parameters.
+    """Test and row of every mark in the decorators, also those of single parameters and of tables of parameters.
 
     Raises: TypeError for a name that is not written out.
     """
+    tables: dict[str, ast.AST] = {}
+    for statement in module.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            tables[statement.targets[0].id] = statement.value
     for function in module.body:
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             for decorator in function.decorator_list:
-                for node in ast.walk(decorator):
+                for node in _reached(decorator, tables):
                     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == MARK:
                         for argument in node.args:
                             if not isinstance(argument, ast.Constant):
                                 raise TypeError(f"{function.name}: write the name of the row out in the mark")
                             yield function.name, str(argument.value)
+
+
+def _reached(decorator: ast.AST, tables: Mapping[str, ast.AST]) -> Iterator[ast.AST]:
+    """The nodes of a decorator and of the module's tables it names."""
+    for node in ast.walk(decorator):
+        yield node
+        if isinstance(node, ast.Name) and node.id in tables:
+            yield from ast.walk(tables[node.id])
 
 
 def table(rows: Sequence[Row], proofs: Mapping[str, Sequence[str]]) -> str:

@@ -42,6 +42,15 @@ async def test_x(): ...
     assert set(claimed(ast.parse(text))) == {("test_x", "A b"), ("test_x", "C d"), ("test_x", "E f")}
 
 
+def test_marks_in_tables_of_parameters_count() -> None:
+    text = """
+ROWS = [pytest.param(1, marks=pytest.mark.conformance("A b"))]
+@pytest.mark.parametrize("x", ROWS)
+async def test_x(): ...
+"""
+    assert list(claimed(ast.parse(text))) == [("test_x", "A b")]
+
+
 def test_a_computed_name_is_refused() -> None:
     with pytest.raises(TypeError, match="write the name of the row out"):
         list(claimed(ast.parse("@pytest.mark.conformance(NAME)\ndef test_x(): ...")))

@@ -12,6 +12,8 @@ class Delays:
 
     scheduled ──start──► Running ──ready──► Ready ──complete──► Succeeded     (complete: pods that end by themselves)
                                     deleted ──stop──► gone
+
+    A changed spec of a running pod is followed at once.
     """
 
     start: float = 0.0

@@ -206,6 +206,8 @@ class SimNodes:
             following = stages.next_step(pod, self.config.delays)
             if following is None or following.step is not due.step:
                 continue  # it has moved on; what follows was scheduled when that was seen
+            if due.step is Step.FOLLOW:
+                del self._due[key]  # the spec may change again before the answer: that is a step of its own
             try:
                 await self._take(pod, due.step)
                 self._steps += 1
@@ -215,6 +217,7 @@ class SimNodes:
             except (StatusError, Unreachable) as error:
                 self._failures += 1
                 log.warning("step failed pod=%s step=%s error=%s", key, due.step, error)
+                self._due.setdefault(key, due)
                 self._schedule(key, self.chance.jitter(RETRY_SECONDS, 0.5))
 
     async def _take(self, pod: core_v1.Pod, step: Step) -> None:
@@ -230,6 +233,8 @@ class SimNodes:
             status = stages.running_status(pod, now, pod_ip=address, host_ip=host, ready=at_once)
         elif step is Step.READY:
             status = stages.ready_status(pod, now)
+        elif step is Step.FOLLOW:
+            status = stages.followed_status(pod, now)
         else:
             status = stages.completed_status(pod, now)
         await self.client.patch(

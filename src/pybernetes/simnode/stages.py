@@ -20,6 +20,7 @@ class Step(StrEnum):
 
     START = "start"
     READY = "ready"
+    FOLLOW = "follow"
     COMPLETE = "complete"
     STOP = "stop"
 
@@ -41,6 +42,8 @@ def next_step(pod: core_v1.Pod, delays: Delays) -> Next | None:
         return Next(Step.START, delay(pod, Step.START, delays.start))
     if not is_ready(pod):
         return Next(Step.READY, delay(pod, Step.READY, delays.ready))
+    if pod.status.observedGeneration != pod.metadata.generation:
+        return Next(Step.FOLLOW, 0)
     if ends_by_itself(pod):
         return Next(Step.COMPLETE, delay(pod, Step.COMPLETE, delays.complete))
     return None
@@ -70,6 +73,7 @@ def running_status(pod: core_v1.Pod, now: datetime, *, pod_ip: str, host_ip: str
     moment = format_time(now)
     state = {"running": {"startedAt": moment}}
     return {
+        "observedGeneration": pod.metadata.generation,
         "phase": "Running",
         "startTime": moment,
         "hostIP": host_ip,
@@ -93,6 +97,18 @@ def ready_status(pod: core_v1.Pod, now: datetime) -> dict[str, Any]:
             {"name": status.name, "ready": True, "started": True} for status in pod.status.containerStatuses
         ],
     }
+
+
+def followed_status(pod: core_v1.Pod, now: datetime) -> dict[str, Any]:
+    """The status patch of a running pod whose spec has changed; a container with another image starts anew."""
+    known = {status.name: status for status in pod.status.containerStatuses}
+    state = {"running": {"startedAt": format_time(now)}}
+    anew = [
+        {**_container(pod, container, state, ready=True), "restartCount": known[container.name].restartCount + 1}
+        for container in pod.spec.containers
+        if container.name in known and known[container.name].image != container.image
+    ]
+    return {"observedGeneration": pod.metadata.generation, "containerStatuses": anew}
 
 
 def completed_status(pod: core_v1.Pod, now: datetime) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from support.running import running
 
 CLOCK = SystemClock()
 NODES = 3
+ADDRESS = "192.0.2.1"
+"""What the endpoints of the API server say; nobody connects to it (RFC 5737)."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -30,7 +32,7 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )
-    async with serving(folder, service_account_signing_key=str(signing_key)) as served:
+    async with serving(folder, service_account_signing_key=str(signing_key), advertise_address=ADDRESS) as served:
         client = served.server.client()
         async with running(
             Manager(client, CLOCK, Chance(1), Options(root_ca=served.ca.certificate.read_text())).run(),

@@ -9,6 +9,7 @@ from pybernetes.simnode.config import Delays, SimConfig
 from pybernetes.simnode.stages import Next, Step
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+STARTED = core_v1.ContainerStatus(name="c", image="i")
 DELAYS = Delays(start=1.0, ready=2.0, complete=3.0, stop=4.0)
 
 
@@ -19,6 +20,8 @@ def pod(
     deleted: bool = False,
     owner: str = "",
     annotations: dict[str, str] | None = None,
+    generation: int = 0,
+    image: str = "i",
 ) -> core_v1.Pod:
     conditions = [core_v1.PodCondition(type="Ready", status="True")] if ready else []
     owners = [meta_v1.OwnerReference(kind=owner, name="o", controller=True)] if owner else []
@@ -27,12 +30,13 @@ def pod(
             name="p",
             namespace="default",
             uid="u1",
+            generation=generation,
             annotations=annotations or {},
             ownerReferences=owners,
             deletionTimestamp="2026-01-01T00:00:00Z" if deleted else None,
         ),
-        spec=core_v1.PodSpec(nodeName="sim-node-0", containers=[core_v1.Container(name="c", image="i")]),
-        status=core_v1.PodStatus(phase=phase, conditions=conditions),
+        spec=core_v1.PodSpec(nodeName="sim-node-0", containers=[core_v1.Container(name="c", image=image)]),
+        status=core_v1.PodStatus(phase=phase, conditions=conditions, containerStatuses=[STARTED] if ready else []),
     )
 
 
@@ -44,6 +48,8 @@ def pod(
         (pod("Running", ready=True), None),
         (pod("Running", ready=True, owner="ReplicaSet"), None),
         (pod("Running", ready=True, owner="Job"), Next(Step.COMPLETE, 3.0)),
+        (pod("Running", ready=True, generation=2), Next(Step.FOLLOW, 0)),
+        (pod("Running", ready=True, generation=2, deleted=True), Next(Step.STOP, 4.0)),
         (pod("Succeeded", owner="Job"), None),
         (pod("Running", ready=True, deleted=True), Next(Step.STOP, 4.0)),
         (pod("Failed", deleted=True), Next(Step.STOP, 4.0)),
@@ -54,6 +60,15 @@ def pod(
 )
 def test_each_state_has_one_next_step(subject: core_v1.Pod, expected: Next | None) -> None:
     assert stages.next_step(subject, DELAYS) == expected
+
+
+def test_a_changed_spec_is_observed_and_another_image_started() -> None:
+    assert stages.followed_status(pod(ready=True, generation=2), NOW) == {
+        "observedGeneration": 2,
+        "containerStatuses": [],
+    }
+    (container,) = stages.followed_status(pod(ready=True, generation=3, image="j"), NOW)["containerStatuses"]
+    assert (container["image"], container["restartCount"], container["ready"]) == ("j", 1, True)
 
 
 def test_a_started_pod_decodes_as_running_with_its_addresses() -> None:

@@ -3,6 +3,8 @@
 Follows: kubernetes 1.36 pkg/controller/tainteviction/taint_eviction.go.
 """
 
+from datetime import datetime
+
 from pybernetes.api import core_v1
 from pybernetes.client.events import NORMAL
 from pybernetes.client.interface import PatchType
@@ -26,7 +28,8 @@ class TaintEvictionController(Controller):
         self.pods = self.informer(core_v1.Pod)
         self.recorder = context.recorder("taint-eviction-controller")
         pod_facts.index_by_node(self.pods)
-        self._marked: set[str] = set()
+        self._noticed: dict[str, datetime] = {}
+        """When a pod (by uid) was first found to have to leave: what `kubectl taint` adds has no time of its own."""
         self.nodes.add_handler(self._node_seen, self._node_changed)
         self.pods.add_handler(self._pod_seen, self._pod_changed, self._pod_gone)
 
@@ -50,7 +53,7 @@ class TaintEvictionController(Controller):
             self._pod_seen(new)
 
     def _pod_gone(self, pod: core_v1.Pod) -> None:
-        self._marked.discard(pod.metadata.uid)
+        self._noticed.pop(pod.metadata.uid, None)
 
     async def reconcile(self, key: str) -> None:
         pod = self.pods.get(key)
@@ -58,14 +61,14 @@ class TaintEvictionController(Controller):
             return
         node = self.nodes.get(pod.spec.nodeName)
         now = self.clock.now()
-        moment = leaves_at(node.spec.taints, pod.spec.tolerations, now) if node is not None else None
+        noticed = self._noticed.get(pod.metadata.uid, now)
+        moment = leaves_at(node.spec.taints, pod.spec.tolerations, noticed) if node is not None else None
         if moment is None:
-            if pod.metadata.uid in self._marked:
-                self._marked.discard(pod.metadata.uid)
+            if self._noticed.pop(pod.metadata.uid, None) is not None:
                 self.recorder.event(pod, NORMAL, EVENT_REASON, f"Cancelling deletion of Pod {pod.key}")
             return
         if moment > now:
-            self._marked.add(pod.metadata.uid)
+            self._noticed[pod.metadata.uid] = noticed
             self.queue.add_after(key, (moment - now).total_seconds())
             return
         self.recorder.event(pod, NORMAL, EVENT_REASON, f"Marking for deletion Pod {pod.key}")

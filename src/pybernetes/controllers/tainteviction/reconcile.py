@@ -16,18 +16,18 @@ from pybernetes.effects import parse_time
 
 
 def leaves_at(
-    taints: Sequence[core_v1.Taint], tolerations: Sequence[core_v1.Toleration], now: datetime
+    taints: Sequence[core_v1.Taint], tolerations: Sequence[core_v1.Toleration], noticed: datetime
 ) -> datetime | None:
-    """The moment the pod must go; None when it may stay. A taint without a time counts from `now`."""
+    """The moment the pod must go; None when it may stay. A taint without a time counts from `noticed`."""
     moments = []
     for taint in taints:
         if taint.effect != NO_EXECUTE:
             continue
         covering = [toleration for toleration in tolerations if tolerates(toleration, taint)]
         if not covering:
-            return now
+            return noticed
         limits = [t.tolerationSeconds for t in covering if t.tolerationSeconds is not None]
         if limits:
-            added = parse_time(taint.timeAdded) if taint.timeAdded else now
+            added = parse_time(taint.timeAdded) if taint.timeAdded else noticed
             moments.append(added + timedelta(seconds=max(0, min(limits))))
     return min(moments, default=None)
