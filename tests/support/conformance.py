@@ -46,7 +46,7 @@ class Row:
 
 
 def without_tags(title: str) -> str:
-    return _TAG.sub(" ", title).strip()
+    return " ".join(_TAG.sub(" ", title).split())
 
 
 def catalogue() -> Sequence[Row]:
