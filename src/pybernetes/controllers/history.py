@@ -1,7 +1,8 @@
 """ControllerRevisions: what a DaemonSet or StatefulSet looked like, so that a rollout can be told and undone.
 
 A revision's data is the patch that brings its pod template back. Equal data is one revision: going back to an old
-template gives its revision the newest number instead of making another.
+template gives its revision the newest number instead of making another. Revisions without an owner that match the
+selector are adopted, as pods are.
 
 Follows: kubernetes 1.36 pkg/controller/history/controller_history.go.
 """
@@ -48,7 +49,8 @@ def new_revision(
 
 
 def digest_of(revision: apps_v1.ControllerRevision) -> str:
-    return revision.metadata.labels.get(HASH_LABEL, "")
+    """What pods of the revision are labelled with; its name where somebody made it without that label."""
+    return revision.metadata.labels.get(HASH_LABEL, "") or revision.name
 
 
 def equal_to(

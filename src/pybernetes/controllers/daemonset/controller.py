@@ -85,6 +85,7 @@ class DaemonSetController(Controller):
         if daemon_set.metadata.deletionTimestamp is not None:
             return
         pods = await claim(self, daemon_set, self.pods, lambda pod: selector.matches(pod.metadata.labels))
+        await claim(self, daemon_set, self.revisions, lambda revision: selector.matches(revision.metadata.labels))
         digest = await self._current_revision(daemon_set)
         nodes = sorted(self.nodes.list(), key=lambda node: node.name)
         failure = await self._carry_out(

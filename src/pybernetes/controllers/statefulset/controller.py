@@ -68,6 +68,7 @@ class StatefulSetController(Controller):
         )
         if stateful_set.metadata.deletionTimestamp is not None:
             return
+        await claim(self, stateful_set, self.revisions, lambda revision: selector.matches(revision.metadata.labels))
         update = await self._update_revision(stateful_set)
         current = self._current_revision(stateful_set, update)
         now = self.clock.now()
