@@ -1,5 +1,6 @@
 """A cluster under test, driven as a user drives it: the `pybernetes` command and kubectl."""
 
+import contextlib
 import json
 import os
 import re
@@ -167,6 +168,15 @@ def left_behind(before: dict[str, set[str]], after: dict[str, set[str]], cluster
     return {kind: items for kind, items in new.items() if items}
 
 
+def running_commands() -> set[str]:
+    """The command lines of all processes. The dead that init has yet to bury have none."""
+    found = set()
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended just now
+            found.add((directory / "cmdline").read_text(errors="replace").replace("\0", " ").strip())
+    return found - {""}
+
+
 def machine_footprint() -> dict[str, set[str]]:
     """What a cluster could leave behind on this machine, by kind."""
 
@@ -177,9 +187,7 @@ def machine_footprint() -> dict[str, set[str]]:
     cgroups = {str(path) for path in Path("/sys/fs/cgroup").rglob("*") if path.is_dir() and "pybernetes" in str(path)}
     return {
         "processes": {
-            line.strip()
-            for line in output("ps", "-eo", "args").splitlines()
-            if re.search(r"pybernetes (process|supervise)|containerd", line)
+            line for line in running_commands() if re.search(r"pybernetes (process|supervise)|containerd", line)
         },
         "mounts": {line.split(" ")[4] for line in mounts},
         "network namespaces": set(output("ip", "netns", "list").split()),

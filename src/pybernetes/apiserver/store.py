@@ -169,20 +169,30 @@ class ObjectStore:
         return await self._written(served, key, value, revision, revision)
 
     async def update(
-        self, served: Served, current: CachedObject, document: Document, *, ttl_seconds: int = 0
+        self,
+        served: Served,
+        current: CachedObject,
+        document: Document,
+        *,
+        old: Document | None = None,
+        ttl_seconds: int = 0,
     ) -> CachedObject:
         """Store a new version of `current`; returns `current` itself when nothing differs.
+
+        `old`: `current` in the version of `served` without a resourceVersion, if the caller has it; nobody changes it.
 
         Raises:
             ChangedMeanwhile.
         """
         key = served.prefix + current.key
         if served.lens is not None:
-            document = await served.lens.to_storage(document)
+            document, old = await served.lens.to_storage(document), None
+        elif served.storage_version != served.resource.api_version:
+            old = None
         value = self._encode(served, document)
-        if self._same(value, current):
+        if _same(value, current, document, old):
             return current
-        self.cache.expect(key, value, document)
+        self.cache.expect(key, value, document, old)
         try:
             revision = await self.storage.put(key, value, expected=Revision(current.revision), ttl_seconds=ttl_seconds)
         except RevisionConflict as conflict:
@@ -192,15 +202,6 @@ class ObjectStore:
         finally:
             self.cache.unexpect(key, value)
         return await self._written(served, key, value, revision, current.create_revision)
-
-    def _same(self, value: bytes, current: CachedObject) -> bool:
-        if api_version_of(value) != current.api_version:
-            return False
-        body = body_of(value, current.revision)
-        return body == current.body or (
-            # The same content in another order of keys is no change either.
-            len(body) == len(current.body) and orjson.loads(b"{" + body) == current.decode()
-        )
 
     async def delete(self, served: Served, current: CachedObject) -> CachedObject:
         """Remove the object; its last content under the revision of the deletion.
@@ -235,6 +236,18 @@ class ObjectStore:
 
     def _from_entry(self, served: Served, entry: Entry) -> CachedObject:
         return from_entry(served.prefix, entry)
+
+
+def _same(value: bytes, current: CachedObject, document: Document, old: Document | None) -> bool:
+    """Whether a write would change nothing, not even by another order of keys."""
+    if api_version_of(value) != current.api_version:
+        return False
+    body = body_of(value, current.revision)
+    if body == current.body or len(body) != len(current.body):
+        return body == current.body
+    if old is not None:
+        return document == old
+    return bool(orjson.loads(b"{" + body) == current.decode())
 
 
 def from_entry(prefix: str, entry: Entry) -> CachedObject:

@@ -71,8 +71,8 @@ class ResourceCache:
             log.error("stored object cannot be read key=%s%s error=%s", self.prefix, key, error)  # noqa: TRY400
             return None
 
-    def apply(self, change: Change, document: Document | None = None) -> None:
-        """Make a committed change visible. `document`: its value already decoded, if the writer has it."""
+    def apply(self, change: Change, document: Document | None = None, old: Document | None = None) -> None:
+        """Make a committed change visible. `document` and `old`: the new and the previous value, if decoded already."""
         key = change.key[len(self.prefix) :]
         previous = self.objects.get(key)
         if change.value is None:
@@ -92,7 +92,7 @@ class ResourceCache:
             if previous is None:
                 insort(self.keys, key)
             self.objects[key] = current
-            self._append(Event(current, previous, deleted=False), document)
+            self._append(Event(current, previous, deleted=False), document, old)
 
     def keep(self) -> None:
         """Hold decoded documents from now on."""
@@ -101,12 +101,15 @@ class ResourceCache:
             for obj in self.objects.values():
                 obj.keep()
 
-    def _append(self, event: Event, document: Document | None = None) -> None:
+    def _append(self, event: Event, document: Document | None = None, old: Document | None = None) -> None:
         self.events.append(event)
         self.changed_at = event.revision
         self._event_bytes += len(event.object.body)
         if self._observers:
-            old = event.previous.document if event.previous is not None else None
+            if event.previous is None:
+                old = None
+            elif old is None:
+                old = event.previous.document
             new = None if event.deleted else document or event.object.document
             for observer in self._observers:
                 observer(old, new)

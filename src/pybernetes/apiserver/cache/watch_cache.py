@@ -61,7 +61,7 @@ class WatchCache:
         self._prefixes: dict[tuple[str, str], str] = {}
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
-        self._written: dict[str, tuple[bytes, Document]] = {}
+        self._written: dict[str, tuple[bytes, Document, Document | None]] = {}
 
     async def load(self) -> None:
         """Read everything. The caller feeds commits from the very same revision on."""
@@ -97,9 +97,11 @@ class WatchCache:
                 found.keep()
         return found
 
-    def expect(self, key: str, value: bytes, document: Document) -> None:
-        """The writer of `value` has it decoded: whoever needs the document of that commit need not decode it."""
-        self._written[key] = (value, document)
+    def expect(self, key: str, value: bytes, document: Document, old: Document | None = None) -> None:
+        """The writer of `value` has it decoded, and maybe what it replaces: who needs these documents of that commit
+        need not decode them.
+        """
+        self._written[key] = (value, document, old)
 
     def unexpect(self, key: str, value: bytes) -> None:
         """The write is over, whatever came of it."""
@@ -120,8 +122,10 @@ class WatchCache:
         for change in changes:
             cache = self._cache_of(change.key)
             written = self._written.pop(change.key, None) if self._written else None
-            document = written[1] if written is not None and written[0] is change.value else None
-            cache.apply(change, document)
+            if written is not None and written[0] is change.value:
+                cache.apply(change, written[1], written[2])
+            else:
+                cache.apply(change)
             touched[cache.prefix] = cache
             self.revision = max(self.revision, change.mod_revision)
         while self._waiters and self._waiters[0][0] <= self.revision:

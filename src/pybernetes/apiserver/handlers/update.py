@@ -157,7 +157,7 @@ async def _try(
             return new
         if finished_deleting(new, old):
             return await core.store.delete(served, current)
-        return await core.store.update(served, current, new, ttl_seconds=create.ttl_of(context))
+        return await core.store.update(served, current, new, old=old, ttl_seconds=create.ttl_of(context))
 
 
 def _check_version(context: Context, attempt: _Attempt, version: str) -> None:
