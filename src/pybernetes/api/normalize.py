@@ -77,7 +77,7 @@ class TypeMismatch(ValueError):
 def normalize(document: Any, type_alias: str, dropped: list[str] | None = None) -> Json:
     """The document as Go would write it, keys in order apiVersion, kind, metadata, and the rest.
 
-    The argument is not changed; lists and maps of texts and free-form parts are shared with it.
+    The argument is not changed; only free-form parts are shared with it.
     Names of unknown fields are appended to `dropped`; `unknown_fields` tells where they stood.
 
     Raises:
@@ -270,7 +270,12 @@ def _time_text(value: Any, layout: str) -> datetime:
     return parsed
 
 
+_WHOLE_SECONDS = len("2006-01-02T15:04:05Z")
+
+
 def _time(value: Any, _dropped: list[str]) -> Any:
+    if type(value) is str and len(value) == _WHOLE_SECONDS and _parsed_time(value) is not None:
+        return value  # with seconds, in UTC: nothing else is so short
     return _time_text(value, "2006-01-02T15:04:05Z07:00").strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -325,7 +330,7 @@ def _scalar_list(name: str, element: Type) -> Convert:
                 if item is None:
                     return [zero_item if i is None else i for i in value]
                 raise TypeMismatch(_json_word(item), go_type(element))
-        return value
+        return value.copy()
 
     return convert
 
@@ -345,7 +350,7 @@ def _map(type_: Type) -> Convert:
                     if item is not None:
                         raise TypeMismatch(_json_word(item), element_name)
                     nulls = True
-            return {key: "" if i is None else i for key, i in value.items()} if nulls else value
+            return {key: "" if i is None else i for key, i in value.items()} if nulls else value.copy()
 
         return convert_texts
     convert_item = _resource_amount if element.shape is Shape.QUANTITY else _compile_lazily(element)

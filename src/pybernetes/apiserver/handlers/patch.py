@@ -54,7 +54,9 @@ async def patch(context: Context) -> Answer:
     if media_type == APPLY_PATCH_YAML:
         return await apply_patch.apply(context, options)
     transform = _transform(context, media_type, options)
-    result = await update.change(context, transform, options)
+    # Patches share what they leave alone, but the normal form of a typed document is a new one.
+    apart = bool(context.resource.resource.type_alias)
+    result = await update.change(context, transform, options, apart=apart)
     if isinstance(result, CachedObject):
         return object_answer(context, result)
     return document_answer(context, result)

@@ -25,7 +25,7 @@ from pybernetes.machinery import errors, field_errors
 from pybernetes.machinery.numbers import NotANumber, parse_uint
 
 Transform = Callable[[Document], Document]
-"""From the stored document (the callee's own) to what the client wants it to be."""
+"""From the stored document to what the client wants it to be."""
 
 MAX_ATTEMPTS = 5
 """Follows: apiserver pkg/endpoints/handlers/patch.go, maxRetryWhenPatchConflicts."""
@@ -65,7 +65,7 @@ async def update(context: Context) -> Answer:
         writes.fit_namespace(context, again, served.resource)
         return again
 
-    result = await change(context, replace, options)
+    result = await change(context, replace, options, apart=True)
     return _answer(context, result, 200)
 
 
@@ -89,10 +89,12 @@ async def change(
     *,
     attempts: int = MAX_ATTEMPTS,
     owned: bool = False,
+    apart: bool = False,
 ) -> CachedObject | Document:
     """Carry a change of the stored object through all checks; the mere document on a dry run.
 
-    `owned`: what `transform` returns has the right managedFields already.
+    `owned`: what `transform` returns has the right managedFields already. `apart`: it leaves the document it is given as
+    it was, and shares nothing with it that anybody changes; otherwise it gets a document of its own.
 
     Raises:
         NotFound, Conflict: the object carries another version than the client insists on, or too many others
@@ -108,7 +110,7 @@ async def change(
         if served.lens is not None:
             await served.lens.prepare((current,))
         try:
-            return await _try(context, attempt, transform, options, owned=owned)
+            return await _try(context, attempt, transform, options, owned=owned, apart=apart)
         except ChangedMeanwhile as changed:
             if changed.current is None:
                 raise errors.not_found(served.resource.plural, served.resource.group, info.name) from None
@@ -119,12 +121,12 @@ async def change(
 
 
 async def _try(
-    context: Context, attempt: _Attempt, transform: Transform, options: WriteOptions, *, owned: bool
+    context: Context, attempt: _Attempt, transform: Transform, options: WriteOptions, *, owned: bool, apart: bool
 ) -> CachedObject | Document:
     core, served, info = context.core, context.resource, context.info
     resource, current = served.resource, attempt.current
     old = core.store.document(served, current)
-    new = transform(core.store.document(served, current))
+    new = transform(old if apart else core.store.document(served, current))
     version = new["metadata"].pop("resourceVersion", "")
     _check_version(context, attempt, version)
     uid = new["metadata"].get("uid")
