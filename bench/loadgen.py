@@ -54,8 +54,12 @@ def request(method: str, path: str, body: bytes = b"", content_type: str = "appl
     return head.encode() + b"\r\n" + body
 
 
+HEAD_BYTES = 65536
+"""Kept of an answer: its head and whatever came with it. Of the rest only the length counts."""
+
+
 class Connection:
-    """One TLS connection; `answer` collects until a whole response is there."""
+    """One TLS connection; `received` is the beginning of the answer that comes in."""
 
     def __init__(self, target: Target, context: ssl.SSLContext) -> None:
         raw = socket.create_connection(("127.0.0.1", target.port))
@@ -63,6 +67,7 @@ class Connection:
         self.socket = context.wrap_socket(raw, server_hostname="127.0.0.1")
         self.socket.setblocking(False)
         self.received = bytearray()
+        self.length = 0
         self.needed = -1
         self.status = 0
         self.sent_at = 0.0
@@ -70,6 +75,7 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         self.received.clear()
+        self.length = 0
         self.needed = -1
         self.sent_at = time.perf_counter()
         view = memoryview(data)
@@ -88,21 +94,25 @@ class Connection:
                 return self._complete()
             if not count:
                 raise ConnectionError("the server closed the connection")
-            self.received += memoryview(buffer)[:count]
+            self.length += count
+            if self.needed <= 0 or self.length <= HEAD_BYTES:
+                self.received += memoryview(buffer)[:count]
+                if self.needed < 0:
+                    self._read_head()
 
-    def _complete(self) -> bool:
+    def _read_head(self) -> None:
         data = self.received
-        if self.needed < 0:
-            end = data.find(b"\r\n\r\n")
-            if end < 0:
-                return False
+        end = data.find(b"\r\n\r\n")
+        if end >= 0:
             self.status = int(data[9:12])
             head = bytes(data[:end]).lower()
             at = head.find(b"content-length:")
             self.needed = 0 if at < 0 else end + 4 + int(head[at + 15 :].split(b"\r\n", 1)[0])
-        if self.needed:
-            return len(data) >= self.needed
-        return data.endswith(b"0\r\n\r\n")
+
+    def _complete(self) -> bool:
+        if self.needed > 0:
+            return self.length >= self.needed
+        return self.needed == 0 and self.received.endswith(b"0\r\n\r\n")
 
     def ask(self, data: bytes) -> bytes:
         """One request, waiting for its answer."""
@@ -222,6 +232,23 @@ def list_pods(target: Target, seconds: float) -> Result:
 
 def post(target: Target, seconds: float) -> Result:
     return drive(target, posts(f"p{int(time.time()) % 10000}"), concurrency=64, seconds=seconds)
+
+
+def patches() -> Iterator[bytes]:
+    """One label of each of many pods in turn, to a value it has not had."""
+    number = 0
+    while True:
+        number += 1
+        body = b'{"metadata":{"labels":{"round":"%d"}}}' % number
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/fill-{number % PATCHED:06}"
+        yield request("PATCH", path, body, "application/merge-patch+json")
+
+
+PATCHED = 500
+
+
+def patch(target: Target, seconds: float) -> Result:
+    return drive(target, patches(), concurrency=64, seconds=seconds)
 
 
 def fan_out(target: Target, *, watchers: int, events: int) -> Result:

@@ -26,7 +26,7 @@ from pybernetes.cluster.state import StateDirectory
 from pybernetes.effects import SystemClock
 
 SOURCE = Path(__file__).resolve().parent.parent / "src"
-TARGETS = {"GET": 20_000, "LIST of 1,000": 200, "POST": 3_000, "watch fan-out": 40_000}
+TARGETS = {"GET": 25_000, "LIST of 1,000": 250, "POST": 4_000, "PATCH": 4_000, "watch fan-out": 45_000}
 COPY_MIB = 64
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -146,6 +146,7 @@ def api_server(directory: Path, seconds: float, *, watchers: int, events: int) -
             "GET": lambda: loadgen.get(target, seconds),
             "LIST of 1,000": lambda: loadgen.list_pods(target, seconds),
             "POST": lambda: loadgen.post(target, seconds),
+            "PATCH": lambda: loadgen.patch(target, seconds),
             "watch fan-out": lambda: loadgen.fan_out(target, watchers=watchers, events=events),
         }
         for name, measure in runs.items():

@@ -93,8 +93,8 @@ async def change(
 ) -> CachedObject | Document:
     """Carry a change of the stored object through all checks; the mere document on a dry run.
 
-    `owned`: what `transform` returns has the right managedFields already. `apart`: it leaves the document it is given as
-    it was, and shares nothing with it that anybody changes; otherwise it gets a document of its own.
+    `owned`: what `transform` returns has the right managedFields already. `apart`: it leaves the document it is given
+    as it was, and shares nothing with it that anybody changes; otherwise it gets a document of its own.
 
     Raises:
         NotFound, Conflict: the object carries another version than the client insists on, or too many others
