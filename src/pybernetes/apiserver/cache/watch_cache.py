@@ -98,9 +98,7 @@ class WatchCache:
         return found
 
     def expect(self, key: str, value: bytes, document: Document, old: Document | None = None) -> None:
-        """The writer of `value` has it decoded, and maybe what it replaces: who needs these documents of that commit
-        need not decode them.
-        """
+        """The writer of `value` has it decoded, and maybe what it replaces: nobody else need decode them."""
         self._written[key] = (value, document, old)
 
     def unexpect(self, key: str, value: bytes) -> None:
