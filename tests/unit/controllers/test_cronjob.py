@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pybernetes.api import batch_v1, core_v1, meta_v1
-from pybernetes.controllers.cronjob import schedule
+from pybernetes.controllers.cronjob import reconcile, schedule
 from pybernetes.effects import format_time
 from support.objects import template, with_spec, with_status
 from support.world import World
@@ -92,6 +92,7 @@ async def finish(world: World, job: batch_v1.Job, kind: str = "Complete") -> Non
     await world.settle()
 
 
+@pytest.mark.conformance("CronJob should schedule multiple jobs concurrently")
 async def test_a_job_is_made_at_each_time_and_never_twice() -> None:
     async with World("cronjob-controller").started() as world:
         await world.client.create(cron_job())
@@ -105,8 +106,12 @@ async def test_a_job_is_made_at_each_time_and_never_twice() -> None:
         assert await world.messages() == [f"SuccessfulCreate: Created job {first.name}"]
         await world.settle(300)
         assert len(await jobs(world)) == 2
+        assert len((await world.one(batch_v1.CronJob, "tick")).status.active) == 2
 
 
+@pytest.mark.conformance(
+    "CronJob should not schedule new jobs when ForbidConcurrent", "CronJob should replace jobs when ReplaceConcurrent"
+)
 async def test_forbid_waits_and_replace_takes_its_place() -> None:
     async with World("cronjob-controller").started() as world:
         await world.client.create(cron_job(concurrencyPolicy="Forbid"))
@@ -143,6 +148,40 @@ async def test_of_many_missed_starts_only_the_newest_is_made_up_for() -> None:
         await world.settle()
         assert len(await jobs(world)) == 1
         assert any(message.startswith("TooManyMissedTimes: too many missed") for message in await world.messages())
+
+
+@pytest.mark.parametrize(
+    ("expression", "newest"),
+    [
+        ("* * * * *", "2026-01-01T12:00:00Z"),
+        ("*/7 3 * * *", "2026-01-01T03:56:00Z"),
+        ("*/1 0 1 1 *", "2026-01-01T00:59:00Z"),
+        ("*/1 0 2 1 *", "2025-01-02T00:59:00Z"),
+        ("@every 7m", "2026-01-01T11:59:00Z"),
+    ],
+)
+def test_after_years_the_newest_missed_start_is_found_at_once(expression: str, newest: str) -> None:
+    counted = 0
+
+    class Counting:
+        def __init__(self, inner: schedule.Schedule) -> None:
+            self.inner = inner
+
+        def next_after(self, moment: datetime) -> datetime | None:
+            nonlocal counted
+            counted += 1
+            return self.inner.next_after(moment)
+
+        def newest(self, due: datetime, now: datetime) -> datetime:
+            return self.inner.newest(due, now)
+
+    owner = with_status(cron_job(), lastScheduleTime="2016-01-01T00:00:00Z")
+    owed = reconcile.due(owner, Counting(schedule.parse(expression)), at("2026-01-01T12:00:00Z"))
+    assert owed.start == at(newest)
+    assert owed.missed > 100
+    assert owed.next is not None
+    assert owed.next > at("2026-01-01T12:00:00Z")
+    assert counted < 110
 
 
 async def test_a_start_older_than_its_deadline_is_not_made_up_for() -> None:

@@ -19,13 +19,12 @@ from pybernetes.effects import format_time, parse_time
 
 SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 TOO_MANY_MISSED = 100
-NEVER_LIMIT = 100_000
-"""Missed starts looked at one by one; arbitrary, two months of a start each minute."""
+"""More missed starts are told in an event, and are counted only roughly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The newest start that is owed, how many were missed with it, and when the next one comes."""
+    """The newest start that is owed, how many were missed with it (about), and when the next one comes."""
 
     start: datetime | None
     missed: int
@@ -39,13 +38,17 @@ def due(cron_job: batch_v1.CronJob, schedule: Schedule, now: datetime) -> Due:
     deadline = cron_job.spec.startingDeadlineSeconds
     if deadline is not None:
         earliest = max(earliest, now - timedelta(seconds=deadline))
+    first = upcoming = schedule.next_after(earliest)
     start: datetime | None = None
     missed = 0
-    upcoming = schedule.next_after(earliest)
-    while upcoming is not None and upcoming <= now and missed < NEVER_LIMIT:
+    while upcoming is not None and upcoming <= now and missed <= TOO_MANY_MISSED:
         start, missed = upcoming, missed + 1
         upcoming = schedule.next_after(upcoming)
-    return Due(start, missed, upcoming)
+    if first is None or start is None or upcoming is None or upcoming > now:
+        return Due(start, missed, upcoming)
+    pace = (start - first) / (missed - 1)
+    newest = schedule.newest(start, now)
+    return Due(newest, max(missed, int((now - first) / pace) + 1), schedule.next_after(newest))
 
 
 def job_name(cron_job: batch_v1.CronJob, start: datetime) -> str:

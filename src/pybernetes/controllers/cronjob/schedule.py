@@ -33,6 +33,8 @@ NICKNAMES = {
 }
 SEARCH_YEARS = 5
 """A date that does not come within so many years (31 February) never comes."""
+CLOCK_CHANGE_HOURS = 2
+"""No zone turns its clocks back by more, so earlier hours of a day are over."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
@@ -46,6 +48,10 @@ class Schedule(Protocol):
         """The first due time after `moment`, aware, in UTC; None when there is none."""
         ...
 
+    def newest(self, due: datetime, now: datetime) -> datetime:
+        """The last due time up to `now`, given one that is not later."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Every:
@@ -55,6 +61,10 @@ class Every:
 
     def next_after(self, moment: datetime) -> datetime | None:
         return moment.replace(microsecond=0) + timedelta(seconds=self.seconds)
+
+    def newest(self, due: datetime, now: datetime) -> datetime:
+        pace = timedelta(seconds=self.seconds)
+        return due + (now - due) // pace * pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +83,31 @@ class Cron:
     def next_after(self, moment: datetime) -> datetime | None:
         local = moment.astimezone(self.zone)
         day = local.date()
+        earliest = local.hour - CLOCK_CHANGE_HOURS
         for _ in range(366 * SEARCH_YEARS):
             if day.month in self.months and self._is_day(day.day, (day.weekday() + 1) % 7):
-                for hour in sorted(self.hours):
+                for hour in sorted(hour for hour in self.hours if hour >= earliest):
                     for minute in sorted(self.minutes):
                         due = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.zone).astimezone(UTC)
                         exists = due.astimezone(self.zone).hour == hour
                         if exists and due > moment:
                             return due
             day += timedelta(days=1)
+            earliest = 0
         return None
+
+    def newest(self, due: datetime, now: datetime) -> datetime:
+        """Found by halving: one by one a year would be 525,600 minutes."""
+        before, after = due, now
+        while after - before > timedelta(seconds=1):
+            middle = before + (after - before) / 2
+            following = self.next_after(middle)
+            if following is not None and following <= now:
+                before = middle
+            else:
+                after = middle
+        following = self.next_after(before)
+        return following if following is not None and following <= now else due
 
     def _is_day(self, day: int, weekday: int) -> bool:
         if self.any_day or self.any_weekday:
