@@ -199,7 +199,7 @@ def apply_patch(
     if (applied.get("metadata") or {}).get("managedFields"):
         raise BadRequest("metadata.managedFields must be nil")
     plan = plan_of(resource)
-    applied = _without_nulls(applied)
+    applied = _without_nulls(applied, plan if resource.type_alias else None)
     unknown = compare.undeclared(applied, plan)
     if unknown:
         raise _untyped(resource, applied, "\n".join(f"{path}: field not declared in schema" for path in unknown))
@@ -282,10 +282,14 @@ def _owned_metadata(metadata: Json) -> Json:
     return {key: value for key, value in metadata.items() if key != "managedFields"}
 
 
-def _without_nulls(value: Any) -> Any:
+def _without_nulls(value: Any, plan: Plan | None) -> Any:
+    """The value without the nulls that mean absent. What is owned as a whole stays: it may be data without a type."""
+    if plan is not None and plan.kind is plans.Kind.LEAF:
+        return value
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+        return {key: _without_nulls(item, plan and plan.child(key)) for key, item in value.items() if item is not None}
+    element = plan and plan.element
+    return [_without_nulls(item, element) for item in value] if isinstance(value, list) else value
 
 
 def _normal(applied: Json, resource: Resource) -> Json:
@@ -300,7 +304,11 @@ def _normal(applied: Json, resource: Resource) -> Json:
 def _only_said(normal: Any, said: Any) -> Any:
     """`normal` cut down to the fields that `said` has; what normalising dropped (zeros) comes back as said."""
     if isinstance(normal, dict) and isinstance(said, dict):
-        return {key: _only_said(normal[key], item) if key in normal else item for key, item in said.items()}
+        return {
+            key: _only_said(normal[key], item) if key in normal else item
+            for key, item in said.items()
+            if key in normal or item is not None
+        }
     if isinstance(normal, list) and isinstance(said, list) and len(normal) == len(said):
         return [_only_said(one, other) for one, other in zip(normal, said, strict=True)]
     return normal

@@ -68,6 +68,9 @@ class Served:
 _REAL_CONVERSIONS = {
     ("events.k8s.io/v1", "v1", "Event"),
     ("autoscaling/v1", "autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("resource.k8s.io/v1beta1", "resource.k8s.io/v1", "ResourceClaim"),
+    ("resource.k8s.io/v1beta1", "resource.k8s.io/v1", "ResourceClaimTemplate"),
+    ("resource.k8s.io/v1beta1", "resource.k8s.io/v1", "ResourceSlice"),
 }
 
 

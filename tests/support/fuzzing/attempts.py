@@ -7,8 +7,8 @@ from urllib.parse import quote
 from pybernetes.api import registry
 from pybernetes.api.registry import Resource
 from pybernetes.effects import Chance
+from support.examples import SUBRESOURCES, example
 from support.fuzzing.documents import TEXTS, DocumentMaker
-from support.fuzzing.examples import SUBRESOURCES, example
 
 Json = dict[str, Any]
 

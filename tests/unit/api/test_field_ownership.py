@@ -218,6 +218,12 @@ def test_zero_is_a_value_like_any_other() -> None:
     assert "f:replicas" in owners(live)["one/Apply"]["f:spec"]
 
 
+def test_nulls_in_data_without_a_type_are_values() -> None:
+    what = resource("ControllerRevision", "apps")
+    data = {"metadata": {"name": "r", "namespace": "n"}, "revision": 1, "data": {"a": [1, {"b": None}]}}
+    assert applied(what, None, data, "me")["data"] == {"a": [1, {"b": None}]}
+
+
 def test_applying_the_same_again_changes_nothing() -> None:
     live = applied(DEPLOYMENTS, None, deployment(3), "one")
     body = {"apiVersion": "apps/v1", "kind": "Deployment", **deployment(3)}

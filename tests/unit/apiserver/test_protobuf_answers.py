@@ -180,6 +180,8 @@ def test_refusals_name_what_there_is() -> None:
     )
     with pytest.raises(NotAcceptable) as refused:
         negotiate("application/yaml", streaming=True)
+    with pytest.raises(NotAcceptable):  # the form most wanted is chosen before anybody asks whether it can be streamed
+        negotiate("application/yaml, application/json;q=0.1", streaming=True)
     assert str(refused.value) == (
         "only the following media types are accepted: application/json;stream=watch, "
         "application/vnd.kubernetes.protobuf;stream=watch"

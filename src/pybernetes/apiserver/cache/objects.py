@@ -136,8 +136,15 @@ class CachedObject:
         return self._document if self._document is not None else self.decode()
 
     def keep(self, document: Document | None = None) -> None:
-        """Hold the decoded document for as long as the object lives: for what is read far more often than written."""
-        self._document = document if document is not None else self.document
+        """Hold the decoded document for as long as the object lives: for what is read far more often than written.
+
+        `document` is what was stored, so without the resourceVersion that it has by now.
+        """
+        if document is None:
+            self._document = self.document
+        else:
+            metadata = {"resourceVersion": str(self.revision), **document["metadata"]}
+            self._document = {**document, "metadata": metadata}
 
     def learn(self, document: Document) -> None:
         """Take the labels from a document somebody has decoded anyway."""

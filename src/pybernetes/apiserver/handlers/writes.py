@@ -13,6 +13,7 @@ from pybernetes.api import decoding, defaults, field_ownership, normalize, strat
 from pybernetes.api.registry import Resource
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.request import AdmissionRequest, Document
+from pybernetes.apiserver.resources.conversion import as_validated
 from pybernetes.machinery import errors, field_errors
 from pybernetes.machinery.errors import BadRequest
 
@@ -150,7 +151,7 @@ def check_created(resource: Resource, document: Document) -> None:
     Raises:
         Invalid.
     """
-    _refuse(resource, document, validation.validate_create(resource, document))
+    _refuse(resource, document, validation.validate_create(resource, as_validated(resource, document)))
 
 
 def check_updated(resource: Resource, subresource: str, new: Document, old: Document) -> None:
@@ -159,7 +160,8 @@ def check_updated(resource: Resource, subresource: str, new: Document, old: Docu
     Raises:
         Invalid.
     """
-    _refuse(resource, new, validation.validate_update(resource, subresource, new, old))
+    shown = as_validated(resource, new), as_validated(resource, old)
+    _refuse(resource, new, validation.validate_update(resource, subresource, *shown))
 
 
 def _refuse(resource: Resource, document: Document, complaints: list[field_errors.FieldError]) -> None:

@@ -119,7 +119,9 @@ def _negotiate(accept: str, *, streaming: bool, tables: bool, binary: bool) -> O
         pretty = clause.parameters.get("pretty") == "1"
         if clause.media_type in {JSON, "*/*", "application/*"}:
             return Output(JSON, shape[0], shape[1], pretty)
-        if clause.media_type == YAML and not streaming:
+        if clause.media_type == YAML:
+            if streaming:  # YAML is a form of answers, so it is chosen, and cannot be streamed
+                break
             return Output(YAML, shape[0], shape[1])
         if clause.media_type == PROTOBUF and shape[0] is not Shape.TABLE and (binary or shape[0] is not Shape.OBJECT):
             return Output(PROTOBUF, shape[0], shape[1])

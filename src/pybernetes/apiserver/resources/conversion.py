@@ -2,6 +2,7 @@
 
     Event                      v1 (stored)               ↔ events.k8s.io/v1
     HorizontalPodAutoscaler    autoscaling/v2 (stored)   ↔ autoscaling/v1
+    ResourceClaim, ResourceClaimTemplate, ResourceSlice    v1, v1beta2 (nested) ↔ v1beta1 (flat), `device_conversion`
 
 Everything else is the same document under another `apiVersion`.
 
@@ -12,6 +13,7 @@ import orjson
 
 from pybernetes.api.registry import Resource
 from pybernetes.apiserver.request import Document
+from pybernetes.apiserver.resources import device_conversion
 
 _EVENT_FIELDS = {
     "involvedObject": "regarding",
@@ -40,8 +42,25 @@ def convert(document: Document, api_version: str, resource: Resource) -> Documen
             document = _renamed(document, _EVENT_FIELDS_BACK)
     elif resource.kind == "HorizontalPodAutoscaler" and api_version != target:
         document = _hpa_to_v1(document) if target == "autoscaling/v1" else _hpa_to_v2(document)
+    elif resource.kind in device_conversion.KINDS and resource.group == "resource.k8s.io":
+        document = _device_document(document, api_version, resource)
     document["apiVersion"] = target
     document["kind"] = resource.kind
+    return document
+
+
+def _device_document(document: Document, api_version: str, resource: Resource) -> Document:
+    was_flat, is_flat = (version == device_conversion.FLAT_VERSION for version in (api_version, resource.api_version))
+    if was_flat == is_flat:
+        return document
+    change = device_conversion.nested if was_flat else device_conversion.flat
+    return change(document, resource.kind)
+
+
+def as_validated(resource: Resource, document: Document) -> Document:
+    """The document in the form that the rules of its kind are told for: upstream's internal one."""
+    if resource.api_version == device_conversion.FLAT_VERSION and resource.kind in device_conversion.KINDS:
+        return device_conversion.nested(document, resource.kind)
     return document
 
 

@@ -1,6 +1,7 @@
 """One valid object of every built-in kind, rich enough that changing any part of it means something.
 
-`example(resource, name)` gives the object; a test keeps the table complete and every row acceptable to the server.
+`example(resource, name)` gives the object, `STATUS` what its controller would say of it. The round trip of every
+resource (`tests/integration/test_round_trips.py`) keeps the tables complete and every row acceptable to the server.
 """
 
 from typing import Any
@@ -71,6 +72,18 @@ SIGNING_REQUEST = (
     "ZWs3MkRoODhmMXc9Ci0tLS0tRU5EIENFUlRJRklDQVRFIFJFUVVFU1QtLS0tLQo="
 )
 
+TRUST_ANCHOR = """\
+-----BEGIN CERTIFICATE-----
+MIIBGjCBwqADAgECAgEBMAoGCCqGSM49BAMCMAwxCjAIBgNVBAMMAXQwIBcNMjQw
+MTAxMDAwMDAwWhgPMjEyNDAxMDEwMDAwMDBaMAwxCjAIBgNVBAMMAXQwWTATBgcq
+hkjOPQIBBggqhkjOPQMBBwNCAARa0b1hpLPDnzZI0LcQz9j7QOWT9hL75wnRRdGZ
+fNFVsb1eZgWbefjFFo3XN3Z/PIAaGUzGnA/dn16fL4XZM4w8oxMwETAPBgNVHRMB
+Af8EBTADAQH/MAoGCCqGSM49BAMCA0cAMEQCIGnh2IurXwKSxJUarbJQkYlioh+0
+b112uK3GuB7NcU/3AiBYJlPkDMS+SlYmqpfFf4dN/waMPn9geYHWcFrbNtxsXA==
+-----END CERTIFICATE-----
+"""
+"""A certificate authority that signed itself, good for a hundred years."""
+
 CORE: dict[str, Json] = {
     "Binding": {"target": {"kind": "Node", "name": "n1"}},
     "ConfigMap": {"data": {"a": "1"}, "binaryData": {"b": "AAEC"}},
@@ -91,7 +104,7 @@ CORE: dict[str, Json] = {
     "Pod": {"spec": POD_SPEC},
     "PodTemplate": {"template": TEMPLATE},
     "ReplicationController": {"spec": {"replicas": 2, "selector": LABELS, "template": TEMPLATE}},
-    "ResourceQuota": {"spec": {"hard": {"pods": "1000"}}},
+    "ResourceQuota": {"spec": {"hard": {"pods": "900"}}},
     "Secret": {"data": {"a": "YQ=="}, "type": "Opaque"},
     "ServiceAccount": {"secrets": [{"name": "s"}], "imagePullSecrets": [{"name": "p"}]},
     "Service": {"spec": {"selector": LABELS, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}},
@@ -273,7 +286,9 @@ OTHERS: dict[str, Json] = {
             "driver": "gpu.example.com",
             "nodeName": "n1",
             "pool": {"name": "n1", "generation": 1, "resourceSliceCount": 1},
-            "devices": [{"name": "gpu-0"}],
+            "devices": [
+                {"name": "gpu-0", "attributes": {"model": {"string": "x"}}, "capacity": {"memory": {"value": "8Gi"}}}
+            ],
         }
     },
     "PriorityClass": {"value": 1000, "description": "d"},
@@ -286,6 +301,125 @@ OTHERS: dict[str, Json] = {
     },
     "VolumeAttributesClass": {"driverName": "d.example.com", "parameters": {"iops": "1"}},
 }
+
+FLAT_DEVICES: Json = {"requests": [{"name": "gpu", "deviceClassName": "gpu.example.com", "count": 2}]}
+OTHER_SHAPES: dict[tuple[str, str], Json] = {
+    ("resource.k8s.io/v1beta1", "ResourceClaim"): {"spec": {"devices": FLAT_DEVICES}},
+    ("resource.k8s.io/v1beta1", "ResourceClaimTemplate"): {"spec": {"spec": {"devices": FLAT_DEVICES}}},
+    ("resource.k8s.io/v1beta1", "ResourceSlice"): {
+        "spec": {
+            "driver": "gpu.example.com",
+            "nodeName": "n1",
+            "pool": {"name": "n1", "generation": 1, "resourceSliceCount": 1},
+            "devices": [
+                {
+                    "name": "gpu-0",
+                    "basic": {"attributes": {"model": {"string": "x"}}, "capacity": {"memory": {"value": "8Gi"}}},
+                }
+            ],
+        }
+    },
+}
+"""Versions whose fields lie elsewhere than in the stored one."""
+
+EARLY_VERSIONS: dict[str, Json] = {
+    "ClusterTrustBundle": {"spec": {"trustBundle": TRUST_ANCHOR}},
+    "PodCertificateRequest": {
+        "spec": {
+            "signerName": "example.com/signer",
+            "podName": "p",
+            "podUID": "pod-uid",
+            "serviceAccountName": "default",
+            "serviceAccountUID": "account-uid",
+            "nodeName": "n1",
+            "nodeUID": "node-uid",
+            "maxExpirationSeconds": 86400,
+            "stubPKCS10Request": SIGNING_REQUEST,
+        }
+    },
+    "LeaseCandidate": {
+        "spec": {
+            "leaseName": "l",
+            "binaryVersion": "1.36.0",
+            "emulationVersion": "1.35.0",
+            "strategy": "OldestEmulationVersion",
+        }
+    },
+    "StorageVersion": {"metadata": {"name": "example.com.things"}, "spec": {}},
+    "DeviceTaintRule": {
+        "spec": {
+            "deviceSelector": {"driver": "gpu.example.com"},
+            "taint": {"key": "example.com/a", "effect": "NoExecute"},
+        }
+    },
+    "ResourcePoolStatusRequest": {"spec": {"driver": "gpu.example.com"}},
+    "PodGroup": {"spec": {"schedulingPolicy": {"gang": {"minCount": 2}}}},
+    "Workload": {"spec": {"podGroupTemplates": [{"name": "g", "schedulingPolicy": {"gang": {"minCount": 2}}}]}},
+    "StorageVersionMigration": {"spec": {"resource": {"group": "apps", "resource": "deployments"}}},
+}
+"""Kinds that are served only in alpha and beta versions, which are off by default."""
+
+NOON = "2026-01-01T12:00:00Z"
+CONDITION: Json = {"type": "Tested", "status": "True", "lastTransitionTime": NOON, "reason": "Told", "message": "m"}
+CONDITIONS: Json = {"conditions": [CONDITION]}
+
+STATUS: dict[str, Json] = {
+    "Namespace": {"phase": "Active", **CONDITIONS},
+    "Node": {"conditions": [{**CONDITION, "lastHeartbeatTime": NOON}], "capacity": {"cpu": "8", "memory": "1500Mi"}},
+    "PersistentVolumeClaim": {"phase": "Bound", "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "2Gi"}},
+    "PersistentVolume": {"phase": "Available", "lastPhaseTransitionTime": NOON},
+    "Pod": {"phase": "Running", "conditions": [CONDITION], "podIP": "10.244.0.7", "podIPs": [{"ip": "10.244.0.7"}]},
+    "ReplicationController": {"replicas": 2, "readyReplicas": 1, "observedGeneration": 1},
+    "ResourceQuota": {"hard": {"pods": "900"}, "used": {"pods": "3"}},
+    "Service": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7", "ipMode": "VIP"}]}, **CONDITIONS},
+    "ValidatingAdmissionPolicy": {"observedGeneration": 1, **CONDITIONS},
+    "CustomResourceDefinition": CONDITIONS,
+    "APIService": CONDITIONS,
+    "DaemonSet": {"currentNumberScheduled": 1, "numberMisscheduled": 0, "desiredNumberScheduled": 1, "numberReady": 1},
+    "Deployment": {"replicas": 2, "readyReplicas": 1, "conditions": [{**CONDITION, "lastUpdateTime": NOON}]},
+    "ReplicaSet": {"replicas": 2, "readyReplicas": 1, **CONDITIONS},
+    "StatefulSet": {"replicas": 2, "readyReplicas": 1, "currentRevision": "web-1", **CONDITIONS},
+    "HorizontalPodAutoscaler": {"currentReplicas": 1, "desiredReplicas": 2, "lastScaleTime": NOON},
+    "CronJob": {"lastScheduleTime": NOON, "active": [{"kind": "Job", "name": "web-1", "namespace": "default"}]},
+    "Job": {"startTime": NOON, "active": 1, "ready": 1, "uncountedTerminatedPods": {"succeeded": ["a"]}},
+    "CertificateSigningRequest": {"conditions": [{**CONDITION, "lastUpdateTime": NOON}]},
+    "PodCertificateRequest": {
+        "conditions": [{**CONDITION, "type": "Denied"}],
+    },
+    "FlowSchema": CONDITIONS,
+    "PriorityLevelConfiguration": CONDITIONS,
+    "StorageVersion": {
+        "storageVersions": [
+            {"apiServerID": "a", "encodingVersion": "v1", "decodableVersions": ["v1"], "servedVersions": ["v1"]}
+        ],
+        "commonEncodingVersion": "v1",
+    },
+    "Ingress": {
+        "loadBalancer": {"ingress": [{"hostname": "a.example.com", "ports": [{"port": 80, "protocol": "TCP"}]}]}
+    },
+    "ServiceCIDR": CONDITIONS,
+    "PodDisruptionBudget": {
+        "observedGeneration": 1,
+        "disruptionsAllowed": 1,
+        "currentHealthy": 2,
+        "desiredHealthy": 1,
+        "expectedPods": 2,
+        "disruptedPods": {"web-1": NOON},
+        **CONDITIONS,
+    },
+    "ResourceClaim": {
+        "allocation": {
+            "devices": {"results": [{"request": "gpu", "driver": "gpu.example.com", "pool": "n1", "device": "gpu-0"}]}
+        },
+        "reservedFor": [{"resource": "pods", "name": "web-1", "uid": "pod-uid"}],
+    },
+    "DeviceTaintRule": CONDITIONS,
+    "ResourcePoolStatusRequest": {"poolCount": 0, **CONDITIONS},
+    "PodGroup": CONDITIONS,
+    "VolumeAttachment": {"attached": True, "attachmentMetadata": {"device": "/dev/x"}},
+    "StorageVersionMigration": {"resourceVersion": "7", **CONDITIONS},
+}
+"""What a controller would tell of the example of that kind."""
 
 SUBRESOURCES: dict[str, Json] = {
     "scale": {"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": {"replicas": 3}},
@@ -302,7 +436,9 @@ SUBRESOURCES: dict[str, Json] = {
 
 def example(resource: Resource, name: str) -> Json | None:
     """A fresh valid object; None where the kind has no row (it is never sent: ComponentStatus)."""
-    row = CORE.get(resource.kind) if not resource.group else OTHERS.get(resource.kind)
+    table = OTHERS if resource.group else CORE
+    row = OTHER_SHAPES.get((resource.api_version, resource.kind)) or table.get(resource.kind)
+    row = row if row is not None else EARLY_VERSIONS.get(resource.kind)
     if row is None:
         return None
     fixed = row.get("metadata", {})
