@@ -34,6 +34,11 @@ from pybernetes.controllers.statefulset.controller import StatefulSetController
 from pybernetes.controllers.tainteviction.controller import TaintEvictionController
 from pybernetes.controllers.ttlafterfinished.controller import TtlAfterFinishedController
 from pybernetes.controllers.validatingadmissionpolicystatus.controller import ValidatingAdmissionPolicyStatusController
+from pybernetes.controllers.volumeprotection.controller import (
+    PersistentVolumeClaimProtectionController,
+    PersistentVolumeProtectionController,
+    VolumeAttributesClassProtectionController,
+)
 from pybernetes.effects import Chance, Clock
 
 Make = Callable[[Context], Controller]
@@ -61,6 +66,9 @@ CONTROLLERS: Mapping[str, Make] = {
         DisruptionController,
         ClusterRoleAggregationController,
         ValidatingAdmissionPolicyStatusController,
+        PersistentVolumeClaimProtectionController,
+        PersistentVolumeProtectionController,
+        VolumeAttributesClassProtectionController,
         GarbageCollectorController,
     )
 }

@@ -1,0 +1,1 @@
+"""Objects of storage that must not go while they are used."""
