@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integration.conformance.suite import APPLY, JSON_PATCH, MERGE, STRATEGIC, Json, Suite, made
+from integration.conformance.suite import APPLY, JSON_PATCH, MERGE, STRATEGIC, Json, Suite, causes, made
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -447,3 +447,13 @@ async def status_is_written_alone(suite: Suite, kind: Kind, path: str) -> None:
     assert matches(after["status"], kind.status)
     assert after.get("spec") == before.get("spec")
     assert after["metadata"]["annotations"]["patchedstatus"] == "true"
+
+
+@pytest.mark.conformance("CRUD Tests resource.k8s.io/v1 DeviceClass")
+async def test_a_selector_of_devices_must_compile(suite: Suite) -> None:
+    selector = {"cel": {"expression": "device.driverName == 'x'"}}
+    path = "/apis/resource.k8s.io/v1/deviceclasses"
+    refused = await suite.ask("POST", path, made("bad", spec={"selectors": [selector]}), 422)
+    complaints = causes(refused)
+    assert list(complaints) == ["spec.selectors[0].cel.expression"]
+    assert "undefined field 'driverName'" in complaints["spec.selectors[0].cel.expression"]

@@ -1,6 +1,6 @@
 """Checks of device claims, their templates and classes; `device_slices` has what drivers publish.
 
-Selectors are read as text here: whether an expression compiles is told by who evaluates it.
+Whether a selector compiles is told by `api.device_expressions`.
 
 Follows: pkg/apis/resource/validation/validation.go.
 """
@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
+from pybernetes.api import device_expressions
 from pybernetes.api.validation import common, metadata, placement
 from pybernetes.api.validation.common import Errors, add_invalid
 from pybernetes.machinery import field_errors as fe
@@ -203,8 +204,16 @@ def _exact_request(errors: Errors, path: str, request: Json) -> None:
 def selector(errors: Errors, path: str, item: Json) -> None:
     if item.get("cel") is None:
         errors.append(fe.required(f"{path}.cel"))
-    elif len(item["cel"].get("expression", "").encode()) > MAX_EXPRESSION_BYTES:
+        return
+    text = item["cel"].get("expression", "")
+    if len(text.encode()) > MAX_EXPRESSION_BYTES:
         errors.append(fe.too_long(f"{path}.cel.expression", MAX_EXPRESSION_BYTES))
+        return
+    fault = device_expressions.why_not(text)
+    if fault == device_expressions.TOO_COMPLEX:
+        errors.append(fe.forbidden_value(f"{path}.cel.expression", fault))
+    elif fault:
+        errors.append(fe.invalid_value(f"{path}.cel.expression", text, fault))
 
 
 def _toleration(errors: Errors, path: str, item: Json) -> None:
