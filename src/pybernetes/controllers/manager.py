@@ -18,6 +18,7 @@ from pybernetes.controllers.deployment.controller import DeploymentController
 from pybernetes.controllers.disruption.controller import DisruptionController
 from pybernetes.controllers.endpoints.controller import EndpointsController
 from pybernetes.controllers.endpointslice.controller import EndpointSliceController
+from pybernetes.controllers.endpointslicemirroring.controller import EndpointSliceMirroringController
 from pybernetes.controllers.framework import Context, Controller
 from pybernetes.controllers.garbagecollector.controller import GarbageCollectorController
 from pybernetes.controllers.job.controller import JobController
@@ -57,6 +58,7 @@ CONTROLLERS: Mapping[str, Make] = {
         ReplicationControllerController,
         EndpointSliceController,
         EndpointsController,
+        EndpointSliceMirroringController,
         NamespaceController,
         PodGcController,
         StatefulSetController,

@@ -177,3 +177,36 @@ async def test_slices_of_many_new_services_appear_soon(suite: Suite) -> None:
     latencies = sorted(arrived.values())
     assert latencies[count // 2] < 20
     assert latencies[count * 99 // 100] < 50
+
+
+@pytest.mark.conformance(
+    "EndpointSliceMirroring should mirror a custom Endpoints resource through create update and delete"
+)
+async def test_endpoints_somebody_wrote_are_mirrored(suite: Suite) -> None:
+    name, path = "example-custom-endpoints", suite.core("endpoints", "example-custom-endpoints")
+    await suite.create(suite.core("services"), made(name, spec={"ports": [{"name": "example", "port": 80}]}))
+    ports = [{"port": 80, "protocol": "TCP"}]
+    await suite.create(
+        suite.core("endpoints"), made(name, subsets=[{"addresses": [{"ip": "10.1.2.3"}], "ports": ports}])
+    )
+
+    async def mirrored(*addresses: str) -> bool:
+        found = await suite.items(slices(suite), **of_service(name))
+        return [[row["addresses"] for row in one["endpoints"]] for one in found] == [
+            [[address] for address in addresses]
+        ] and [one["ports"][0]["port"] for one in found] == [80]
+
+    await suite.eventually("a slice", lambda: mirrored("10.1.2.3"))
+    (found,) = await suite.items(slices(suite), **of_service(name))
+    assert (
+        found["metadata"]["labels"]["endpointslice.kubernetes.io/managed-by"]
+        == "endpointslicemirroring-controller.k8s.io"
+    )
+    await suite.patch(path, {"subsets": [{"addresses": [{"ip": "10.2.3.4"}, {"ip": "10.1.2.3"}], "ports": ports}]})
+    await suite.eventually("both addresses", lambda: mirrored("10.1.2.3", "10.2.3.4"))
+    (changed,) = await suite.items(slices(suite), **of_service(name))
+    assert changed["metadata"]["uid"] == found["metadata"]["uid"]
+    async with suite.watch(slices(suite), changed) as events:
+        assert await events.quiet(), "a mirror that is right is not written again"
+    await suite.delete(path)
+    await suite.empty(slices(suite), **of_service(name))
