@@ -7,12 +7,14 @@ kubectl         runs the real binary against it: `await kubectl("get", "pods")`
 import asyncio
 import datetime as dt
 import shutil
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
 from cryptography import x509
@@ -26,6 +28,7 @@ from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.server import ApiServer
 from pybernetes.effects import SystemClock
 from pybernetes.storage.memory import open_memory
+from support.forms import FormClient
 
 DAY = dt.timedelta(days=1)
 
@@ -139,6 +142,16 @@ async def serving(folder: Path, *, every_version: bool = False, **settings: Any)
     finally:
         await server.stop()
         await storage.close()
+
+
+@asynccontextmanager
+async def form_client(folder: Path) -> AsyncIterator[FormClient]:
+    """A server with every version of every group, and an administrator's client of it."""
+    async with serving(folder, every_version=True) as served:
+        context = ssl.create_default_context(cafile=str(served.ca.certificate))
+        context.load_cert_chain(served.admin.certificate, served.admin.key)
+        async with aiohttp.ClientSession(served.url, connector=aiohttp.TCPConnector(ssl=context)) as session:
+            yield FormClient(session)
 
 
 @pytest.fixture

@@ -4,106 +4,38 @@ Generated: a new row takes part by itself, and fails here until the server can d
 from `support.examples`; protobuf is read by two readers (`support.forms`).
 """
 
-import ssl
 from collections.abc import AsyncIterator
-from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
-from integration.conftest import serving
-from pybernetes.api import registry
-from pybernetes.api.registry import Resource
-from pybernetes.effects import SystemClock
+from integration.conftest import form_client
 from support import wire
-from support.examples import example
-from support.forms import (
-    FORMS,
-    JSON,
-    METADATA,
-    METADATA_LIST,
-    PROTOBUF,
-    TABLE,
-    YAML,
-    FormClient,
-    missing,
+from support.forms import FORMS, JSON, METADATA, METADATA_LIST, PROTOBUF, TABLE, YAML, FormClient, missing
+from support.rows import (
+    APPLY,
+    ASKED,
+    CHANGED_AT_ONCE,
+    JSON_PATCH,
+    MERGE,
+    ROWS,
+    STORED,
+    STRATEGIC,
+    collection,
+    event_of,
+    only,
+    place,
+    sample,
+    settled,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-Json = dict[str, Any]
-NAME = "round-trip"
-ANNOTATIONS = {"n": "1e3", "y": "y", "text": "é\n x: [", "empty": ""}
-MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
-JSON_PATCH, APPLY = "application/json-patch+json", "application/apply-patch+yaml"
-
-
-def row_name(resource: Resource) -> str:
-    return f"{resource.api_version}/{resource.plural}"
-
-
-ROWS = {row_name(r): r for r in registry.built_in()}
-STORED = [name for name, r in ROWS.items() if "update" in r.verbs]
-ASKED = [name for name, r in ROWS.items() if r.verbs == ("create",)]
-
-
-def collection(resource: Resource) -> str:
-    home = f"/apis/{resource.api_version}" if resource.group else f"/api/{resource.version}"
-    return f"{home}/namespaces/default/{resource.plural}" if resource.namespaced else f"{home}/{resource.plural}"
-
-
-def sample(resource: Resource) -> Json:
-    found = example(resource, NAME)
-    assert found is not None, f"{resource.kind} has no row in support.examples"
-    found["metadata"]["annotations"] = dict(ANNOTATIONS)
-    return found
-
-
-CHANGED_AT_ONCE = {"CustomResourceDefinition", "APIService", "ResourceQuota"}
-"""Kinds whose status the server itself writes as soon as they are there."""
-LOOKS, PAUSE_SECONDS = 100, 0.02
-CLOCK = SystemClock()
-
-
-async def settled(api: FormClient, path: str) -> Json:
-    """The object once the server has told its status."""
-    found = await api.ok("GET", path)
-    for _ in range(LOOKS):
-        status = found.get("status") or {}
-        told = status.get("conditions") or status.get("hard")
-        if found["kind"] not in CHANGED_AT_ONCE or told:
-            break
-        await CLOCK.sleep(PAUSE_SECONDS)
-        found = await api.ok("GET", path)
-    return found
-
-
-def only(path: str) -> str:
-    """The field selector of one object."""
-    return f"metadata.name={path.rpartition('/')[2]}"
-
-
-async def event_of(events: AsyncIterator[Json], document: Json) -> Json:
-    """The event that tells this version; the server's own writes may come between."""
-    event = await anext(events)
-    while int(event["object"]["metadata"]["resourceVersion"]) < int(document["metadata"]["resourceVersion"]):
-        event = await anext(events)
-    return event
-
-
-def place(resource: Resource) -> str:
-    return f"{collection(resource)}/{sample(resource)['metadata']['name']}"
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FormClient]:
-    async with serving(tmp_path_factory.mktemp("round-trips"), every_version=True) as served:
-        context = ssl.create_default_context(cafile=str(served.ca.certificate))
-        context.load_cert_chain(served.admin.certificate, served.admin.key)
-        connector = aiohttp.TCPConnector(ssl=context)
-        async with aiohttp.ClientSession(served.url, connector=connector) as session:
-            yield FormClient(session)
+    async with form_client(tmp_path_factory.mktemp("round-trips")) as client:
+        yield client
 
 
 async def test_every_stored_row_allows_every_verb_tried_here() -> None:

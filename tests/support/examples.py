@@ -107,7 +107,13 @@ CORE: dict[str, Json] = {
     "ResourceQuota": {"spec": {"hard": {"pods": "900"}}},
     "Secret": {"data": {"a": "YQ=="}, "type": "Opaque"},
     "ServiceAccount": {"secrets": [{"name": "s"}], "imagePullSecrets": [{"name": "p"}]},
-    "Service": {"spec": {"selector": LABELS, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}},
+    "Service": {
+        "spec": {
+            "type": "LoadBalancer",
+            "selector": LABELS,
+            "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
+        }
+    },
 }
 
 OTHERS: dict[str, Json] = {

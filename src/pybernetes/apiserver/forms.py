@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
+from pybernetes.api import normalize
 from pybernetes.api.registry import Resource
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.http.negotiation import META_GROUP
@@ -68,6 +69,7 @@ class ObjectForm:
         document = conversion.convert(
             {**obj.decode()}, obj.api_version or self.served.storage_version, self.served.resource
         )
+        document = normalize.normalize(document, self.served.resource.type_alias)  # zeros are written or not by version
         document.pop("apiVersion", None)
         document.pop("kind", None)
         return orjson.dumps(document)[1:]
