@@ -19,6 +19,7 @@ from pybernetes.apiserver.admission.resource_quota.ledger import Ledger
 from pybernetes.apiserver.admission.resource_quota.status import publish
 from pybernetes.apiserver.aggregation.aggregator import Aggregator
 from pybernetes.apiserver.aggregation.remotes import Remotes
+from pybernetes.apiserver.allocators.ledger import SERVICES, IpAddresses
 from pybernetes.apiserver.allocators.services import ServiceAllocator
 from pybernetes.apiserver.authn import request_header
 from pybernetes.apiserver.bootstrap.reconcile import Bootstrap, Settings, advertised
@@ -190,7 +191,8 @@ class ApiServer:
         self.core.security.authorizer.follow()
         if isinstance(self.core.admission, Chain):
             self.core.admission.follow()
-        self.core.allocator.follow(self.core.cache)
+        self.core.allocator.follow(self.core.cache, IpAddresses(self.client()))
+        self.core.store.after_delete[SERVICES] = lambda service: self.core.allocator.service_deleted(service.document)
         self._ledger.follow()
         self._definitions.follow()
         self._aggregator.follow()
@@ -215,7 +217,7 @@ class ApiServer:
         """
         config = self.config
         settings = Settings(
-            cluster_ip=self.core.allocator.cluster_ips.api_service,
+            cluster_ip=self.core.allocator.addresses.api_service,
             service_cidr=config.service_cidr,
             advertise_address=advertised(config),
             port=self.port or config.port,

@@ -7,6 +7,7 @@ Follows: apiserver pkg/registry/generic/registry/store.go; pkg/storage/errors.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 
 import orjson
 
@@ -97,6 +98,8 @@ class ObjectStore:
         self.storage = storage
         self.cache = cache
         self.scheme = scheme
+        self.after_delete: dict[str, Callable[[CachedObject], Awaitable[None]]] = {}
+        """By prefix: what is done before the deletion of an object is answered."""
 
     def cache_of(self, served: Served) -> ResourceCache:
         return self.cache.resource(served.prefix)
@@ -218,6 +221,9 @@ class ObjectStore:
             raise ChangedMeanwhile(None) from None
         await self.cache.wait_for(revision)
         deleted = current.at(revision)
+        after = self.after_delete.get(served.prefix)
+        if after is not None:
+            await after(deleted)
         if served.lens is not None:
             await served.lens.prepare((deleted,))
         return deleted

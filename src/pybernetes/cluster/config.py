@@ -43,12 +43,12 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def api_service_ip(self) -> str:
         """Where pods find the API server: the first address of the service range, 10.96.0.1."""
-        return str(ipaddress.ip_network(self.service_cidr)[1])
+        return str(ipaddress.ip_network(self.service_cidr.split(",")[0])[1])
 
     @property
     def dns_ip(self) -> str:
         """Where pods find DNS: the tenth address of the service range, 10.96.0.10."""
-        return str(ipaddress.ip_network(self.service_cidr)[10])
+        return str(ipaddress.ip_network(self.service_cidr.split(",")[0])[10])
 
     @property
     def machine_ip(self) -> str:
@@ -57,7 +57,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         It is the node's InternalIP. No other machine can reach it, so that what listens on it (API server, kubelet,
         DNS) is as private as on 127.0.0.1; a real interface's address would publish them.
         """
-        return str(ipaddress.ip_network(self.pod_cidr)[-2])
+        return str(ipaddress.ip_network(self.pod_cidr.split(",")[0])[-2])
 
     @property
     def node_pod_cidr(self) -> str:

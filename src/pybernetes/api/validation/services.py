@@ -37,14 +37,13 @@ def service(errors: Errors, document: Json) -> None:
     _ports(errors, ports)
     common.labels(errors, "spec.selector", spec.get("selector"))
     _affinity(errors, spec)
-    _cluster_ips(errors, spec)
+    cluster_ip_fields(errors, spec)
     _node_ports(errors, kind or "", ports)
     for index, ip in enumerate(spec.get("externalIPs") or ()):
         path = f"spec.externalIPs[{index}]"
         add_invalid(errors, path, ip, names.ip_address(ip) or special_address(ip))
     _traffic(errors, spec)
     _load_balancer(errors, spec)
-    _families(errors, spec)
 
 
 def _type_rules(errors: Errors, spec: Json, ports: list[Json], *, headless: bool) -> None:
@@ -129,6 +128,27 @@ def _affinity(errors: Errors, spec: Json) -> None:
         errors.append(fe.forbidden_value(path, "must not be set when session affinity is None"))
 
 
+def cluster_ip_fields(errors: Errors, spec: Json) -> None:
+    """Check clusterIP, clusterIPs, ipFamilies and ipFamilyPolicy: each, and how they fit together.
+
+    Follows: ValidateServiceClusterIPsRelatedFields.
+    """
+    before = len(errors)
+    _families(errors, spec)
+    _cluster_ips(errors, spec)
+    ips = spec.get("clusterIPs") or []
+    if len(errors) > before or ips[:1] == [_NONE]:
+        return
+    if len(ips) == 2 and (":" in ips[0]) == (":" in ips[1]):
+        text = "may specify no more than one IP for each IP family"
+        errors.append(fe.invalid_value("spec.clusterIPs", ips, text))
+    for index, (ip, family) in enumerate(zip(ips, spec.get("ipFamilies") or (), strict=False)):
+        if (":" in ip) != (family == "IPv6"):
+            article = "an IPv6" if family == "IPv6" else "an IPv4"
+            text = f"expected {article} value as indicated by `ipFamilies[{index}]`"
+            errors.append(fe.invalid_value(f"spec.clusterIPs[{index}]", ip, text))
+
+
 def _cluster_ips(errors: Errors, spec: Json) -> None:
     first, ips = spec.get("clusterIP", ""), spec.get("clusterIPs") or []
     if ips and ips[0] != first:
@@ -190,6 +210,8 @@ def _families(errors: Errors, spec: Json) -> None:
     if policy is not None and policy not in _FAMILY_POLICIES:
         errors.append(fe.not_supported("spec.ipFamilyPolicy", policy, _FAMILY_POLICIES))
     taken: set[str] = set()
+    if len(spec.get("ipFamilies") or ()) > 2:
+        errors.append(fe.invalid_value("spec.ipFamilies", spec["ipFamilies"], "may only hold up to 2 values"))
     for index, family in enumerate(spec.get("ipFamilies") or ()):
         path = f"spec.ipFamilies[{index}]"
         if family not in _FAMILIES:

@@ -48,12 +48,13 @@ def priority_classes() -> list[Json]:
     ]
 
 
-def service_cidr(cidr: str) -> Json:
+def service_cidr(cidrs: str) -> Json:
+    """The range of `--service-cluster-ip-range`, or both, separated by a comma."""
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "ServiceCIDR",
         "metadata": {"name": SERVICE},
-        "spec": {"cidrs": [cidr]},
+        "spec": {"cidrs": cidrs.split(",")},
     }
 
 
@@ -80,7 +81,7 @@ def api_service(cluster_ip: str, port: int) -> Json:
             "clusterIP": cluster_ip,
             "clusterIPs": [cluster_ip],
             "internalTrafficPolicy": "Cluster",
-            "ipFamilies": ["IPv4"],
+            "ipFamilies": ["IPv6" if ":" in cluster_ip else "IPv4"],
             "ipFamilyPolicy": "SingleStack",
             "ports": [row],
             "sessionAffinity": "None",
@@ -109,7 +110,7 @@ def api_endpoint_slice(address: str, port: int) -> Json:
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {"name": SERVICE, "namespace": "default", "labels": {"kubernetes.io/service-name": SERVICE}},
-        "addressType": "IPv4",
+        "addressType": "IPv6" if ":" in address else "IPv4",
         "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
         "ports": [{"name": PORT_NAME, "port": port, "protocol": "TCP"}],
     }

@@ -140,6 +140,17 @@ def replace_fields(*fields: str) -> Merge:
     return merge
 
 
+def merge_service_cidr(wanted: Document, existing: Document) -> Document | None:
+    """The default range with a second family where one was added to the flag; nothing else of it can change."""
+    asked, stored = wanted["spec"]["cidrs"], existing["spec"]["cidrs"]
+    if asked == stored:
+        return None
+    if len(stored) == 1 and asked[:1] == stored:
+        return {**existing, "spec": wanted["spec"]}
+    log.warning("KubernetesDefaultServiceCIDRInconsistent stored=%s flag=%s", stored, asked)
+    return None
+
+
 def merge_service(wanted: Document, existing: Document) -> Document | None:
     """The API server's Service with its ports and labels as wanted; a cluster IP cannot change."""
     ports = wanted["spec"]["ports"]
@@ -168,7 +179,6 @@ def everything(settings: Settings) -> list[list[tuple[Document, Merge]]]:
     second += [(binding, merge_binding) for binding in bindings]
     second += [(row, keep) for row in objects.priority_classes()]
     second += [(row, replace_spec) for row in (*flow_control.priority_levels(), *flow_control.flow_schemas())]
-    second.append((objects.service_cidr(settings.service_cidr), keep))
     if settings.client_ca_file or settings.request_header:
         ca = Path(settings.client_ca_file).read_text(encoding="ascii") if settings.client_ca_file else ""
         second.append((objects.ca_config_map(ca, dict(settings.request_header)), replace_fields("data")))
@@ -177,7 +187,9 @@ def everything(settings: Settings) -> list[list[tuple[Document, Merge]]]:
     if address and port:
         second.append((objects.api_endpoints(address, port), replace_fields("subsets")))
         second.append((objects.api_endpoint_slice(address, port), replace_fields("endpoints", "ports")))
-    return [[(row, keep) for row in objects.namespaces()], second]
+    first: list[tuple[Document, Merge]] = [(row, keep) for row in objects.namespaces()]
+    first.append((objects.service_cidr(settings.service_cidr), merge_service_cidr))
+    return [first, second]
 
 
 # ── carrying out ──

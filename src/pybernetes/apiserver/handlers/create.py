@@ -64,7 +64,7 @@ async def create_document(
     document = strategy.prepare_create(resource, document, core.clock.now(), core.ids.uid())
     if signing_requests.is_signing_request(resource):
         signing_requests.record_requester(document, context.user)
-    with writes.allocated(context, document, None):
+    async with writes.allocated(context, document, None, dry_run=options.dry_run):
         return await _name_and_store(context, document, request, options)
 
 

@@ -149,7 +149,7 @@ async def _try(
     new = strategy.prepare_update(resource, info.subresource, new, old)
     if info.subresource and signing_requests.is_signing_request(resource):
         signing_requests.stamp_conditions(new, old, core.clock.now())
-    with writes.allocated(context, new, old):
+    async with writes.allocated(context, new, old, dry_run=options.dry_run):
         writes.check_updated(resource, info.subresource, new, old)
         warnings.on_update(context.warnings, resource, info.subresource, new, old)
         request.object = new

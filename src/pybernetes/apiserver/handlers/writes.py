@@ -5,12 +5,11 @@
 Follows: apiserver pkg/registry/generic/registry/store.go, Create and Update; pkg/registry/rest/{create,update}.go.
 """
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pybernetes.api import decoding, defaults, field_ownership, normalize, strategy, validation
 from pybernetes.api.registry import Resource
+from pybernetes.apiserver.allocators.services import Reservation
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.request import AdmissionRequest, Document
 from pybernetes.apiserver.resources.conversion import as_validated
@@ -171,23 +170,36 @@ def _refuse(resource: Resource, document: Document, complaints: list[field_error
         raise field_errors.invalid(resource.kind, resource.group, name, complaints)
 
 
-@contextlib.contextmanager
-def allocated(context: Context, new: Document, old: Document | None) -> Iterator[None]:
-    """Give a Service its addresses and ports, in place; what does not get stored is given back.
+class _Nothing:
+    """What a write of anything but a Service needs of the allocators."""
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        return None
+
+
+_NOTHING = _Nothing()
+
+
+def allocated(context: Context, new: Document, old: Document | None, *, dry_run: bool) -> Reservation | _Nothing:
+    """Give a Service its addresses and ports, in place; what does not get stored is given back at the end.
 
     Raises:
         Invalid, InternalError.
     """
     resource = context.resource.resource
     if resource.kind != "Service" or resource.group or context.info.subresource:
-        yield
-        return
+        return _NOTHING
     allocator = context.core.allocator
-    reservation = allocator.create(new) if old is None else allocator.update(new, old)
-    try:
-        yield
-    finally:
-        reservation.close()
+    if old is not None:
+        return allocator.update(new, old, dry_run=dry_run)
+    metadata = new["metadata"]
+    if not metadata.get("name") and metadata.get("generateName"):
+        # IPAddress objects name the Service they belong to.
+        metadata["name"] = strategy.generated_name(metadata["generateName"], context.core.chance.name_suffix())
+    return allocator.create(new, dry_run=dry_run)
 
 
 def name_mismatch(given: str, wanted: str) -> BadRequest:
