@@ -22,25 +22,25 @@ def qos_class(spec: Json) -> str:
     else:
         containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
         pools = [container.get("resources") or {} for container in containers]
+    all_limited = all(_compute(pool.get("limits")).issuperset(_COMPUTE) for pool in pools)
+    if not all_limited:
+        some = any(_compute(pool.get("requests")) or _compute(pool.get("limits")) for pool in pools)
+        return BURSTABLE if some else BEST_EFFORT
     requests: dict[str, quantity.Quantity] = {}
     limits: dict[str, quantity.Quantity] = {}
-    guaranteed = True
     for pool in pools:
         _add_up(requests, pool.get("requests") or {})
-        if not _add_up(limits, pool.get("limits") or {}).issuperset(_COMPUTE):
-            guaranteed = False
-    if not requests and not limits:
+        _add_up(limits, pool.get("limits") or {})
+    if not limits:
         return BEST_EFFORT
-    if guaranteed and requests == limits:
-        return GUARANTEED
-    return BURSTABLE
+    return GUARANTEED if requests == limits else BURSTABLE
 
 
-def _add_up(sums: dict[str, quantity.Quantity], amounts: dict[str, str]) -> set[str]:
-    """The compute resources in `amounts` that are not zero, added to `sums`."""
-    found: set[str] = set()
-    for name in _COMPUTE:
-        if name in amounts and (amount := quantity.parse(amounts[name])):
-            sums[name] = sums.get(name, quantity.ZERO) + amount
-            found.add(name)
-    return found
+def _compute(amounts: dict[str, str] | None) -> set[str]:
+    """The compute resources in `amounts` that are not zero."""
+    return {name for name in _COMPUTE if name in amounts and quantity.parse(amounts[name])} if amounts else set()
+
+
+def _add_up(sums: dict[str, quantity.Quantity], amounts: dict[str, str]) -> None:
+    for name in _compute(amounts):
+        sums[name] = sums.get(name, quantity.ZERO) + quantity.parse(amounts[name])

@@ -89,7 +89,8 @@ class PodSecurity(Plugin):
 
     def _pod(self, request: AdmissionRequest) -> None:
         namespace = self._reader.get("", "namespaces", "", request.namespace)
-        if not metadata_of(namespace).get("labels") or not _matters(request):
+        labels = metadata_of(namespace).get("labels") or ()
+        if not any(label.startswith(PREFIX) for label in labels) or not _matters(request):
             return
         spec = (request.object or {}).get("spec") or {}
         annotations = annotations_of(request.object)
