@@ -49,6 +49,8 @@ class Served:
     kubeconfig: Path
     ca: Pem
     admin: Pem
+    authority: "Authority"
+    """Issues further identities."""
 
     @property
     def url(self) -> str:
@@ -138,7 +140,7 @@ async def serving(folder: Path, *, every_version: bool = False, **settings: Any)
     await server.client().create(ServiceAccount(metadata=account))
     kubeconfig = write_kubeconfig(folder / "kubeconfig", server.url, authority.pem, admin)
     try:
-        yield Served(server, kubeconfig, authority.pem, admin)
+        yield Served(server, kubeconfig, authority.pem, admin, authority)
     finally:
         await server.stop()
         await storage.close()

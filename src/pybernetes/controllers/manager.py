@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from pybernetes.client.informer import InformerStatistics
 from pybernetes.client.interface import Client
 from pybernetes.client.workqueue import QueueStatistics
+from pybernetes.controllers.certificates.controller import (
+    CertificateApprovingController,
+    CertificateCleanerController,
+    CertificateSigningController,
+)
 from pybernetes.controllers.clusterroleaggregation.controller import ClusterRoleAggregationController
 from pybernetes.controllers.cronjob.controller import CronJobController
 from pybernetes.controllers.daemonset.controller import DaemonSetController
@@ -67,6 +72,9 @@ CONTROLLERS: Mapping[str, Make] = {
         TtlAfterFinishedController,
         DisruptionController,
         ClusterRoleAggregationController,
+        CertificateSigningController,
+        CertificateApprovingController,
+        CertificateCleanerController,
         ValidatingAdmissionPolicyStatusController,
         PersistentVolumeClaimProtectionController,
         PersistentVolumeProtectionController,
@@ -95,6 +103,8 @@ class Manager:
         if name == NodeIpamController.NAME and not options.allocate_node_cidrs:
             return False
         if name == RootCaController.NAME and not options.root_ca:
+            return False
+        if name == CertificateSigningController.NAME and not options.signing_key:
             return False
         return enabled(name, options.controllers)
 
