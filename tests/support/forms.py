@@ -60,11 +60,28 @@ class FormClient:
         **query: str,
     ) -> Answered:
         """`content_type` sends a JSON body under another name (patches), `accept` asks for another shape."""
-        headers = {"Accept": accept or form}
         body = None
         if document is not None:
-            headers["Content-Type"] = content_type or form
             body = orjson.dumps(document) if content_type else write(document, form)
+        return await self._request(method, path, body, content_type or form, accept or form, form, query)
+
+    async def send_bytes(self, method: str, path: str, body: bytes, content_type: str, **query: str) -> Answered:
+        """A body as it is; the answer comes as JSON."""
+        return await self._request(method, path, body, content_type, JSON, JSON, query)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        content_type: str,
+        accept: str,
+        form: str,
+        query: Mapping[str, str],
+    ) -> Answered:
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = content_type
         async with asyncio.timeout(ANSWER_SECONDS):
             async with self._session.request(method, path, data=body, headers=headers, params=query) as answer:
                 data = await answer.read()

@@ -19,7 +19,7 @@ from pybernetes.api.registry import GroupVersion, Resource
 from pybernetes.api.structural.metadata import WrongMetadata
 from pybernetes.api.yaml_text import parse_yaml
 from pybernetes.machinery import field_errors
-from pybernetes.machinery.errors import BadRequest, UnsupportedMediaType
+from pybernetes.machinery.errors import BadRequest, Invalid, UnsupportedMediaType
 
 Json = dict[str, Any]
 
@@ -109,15 +109,17 @@ def check(
     field_validation: str = WARN,
     duplicates: Duplicates = NO_DUPLICATES,
     patch: bytes | None = None,
+    patch_complaints: Sequence[str] = (),
 ) -> Decoded:
     """A parsed or patched document with kind, types and unknown fields checked, normalised.
 
     Documents of custom resources lose what their schema does not name; their values are checked later. `patch` is the
-    body of the patch that made the document: it gets the blame for wrong types.
+    body of the patch that made the document: it gets the blame for wrong types, and under Strict for unknown fields and
+    for what was wrong with itself, `patch_complaints`.
 
     Raises:
         BadRequest: as `decode_body`.
-        Invalid: a patch made a value of the wrong type. Follows: apiserver pkg/endpoints/handlers/patch.go.
+        Invalid: a patch is to blame. Follows: apiserver pkg/endpoints/handlers/patch.go.
     """
     kind = document.get("kind") or (expected.kind if expected else "")
     api_version = document.get("apiVersion") or (expected.api_version if expected else "")
@@ -132,19 +134,39 @@ def check(
         found = normalize.normalize(named, alias, dropped) if alias else _custom(named, dropped, expected)
     except normalize.TypeMismatch as error:
         if patch is not None:
-            complaint = field_errors.invalid_value("patch", patch.decode("utf-8", "replace"), str(error))
-            raise field_errors.invalid("", "", "", [complaint]) from None
+            raise _wrong_patch(patch, str(error)) from None
         raise BadRequest(_cannot_be_handled(kind, api_version, expected, str(error))) from None
-    if field_validation == IGNORE or not (dropped or duplicates.found):
+    if field_validation == IGNORE or not (dropped or duplicates.found or patch_complaints):
         return Decoded(found)
     unknown = unknown_fields(named, alias) if dropped and (alias or _OWN in dropped) else []
     if not alias:
         unknown += [path for path in dropped if path != _OWN]
-    complaints = (_typed_complaints if alias else _complaints)(unknown, duplicates)[:_MAX_STRICT_ERRORS]
+    complaints = [*patch_complaints, *(_typed_complaints if alias else _complaints)(unknown, duplicates)]
+    complaints = complaints[:_MAX_STRICT_ERRORS]
     if field_validation == STRICT and complaints:
         text = f"strict decoding error: {', '.join(complaints)}"
+        if patch is not None:
+            raise _wrong_patch(patch, text)
         raise BadRequest(_cannot_be_handled(kind, api_version, expected, text))
     return Decoded(found, tuple(complaints))
+
+
+def _wrong_patch(patch: bytes, why: str) -> Invalid:
+    complaint = field_errors.invalid_value("patch", patch.decode("utf-8", "replace"), why)
+    return field_errors.invalid("", "", "", [complaint])
+
+
+_OPERATION: Final = frozenset({"op", "path", "from", "value"})
+
+
+def complaints_of_patch(data: bytes, document: Any) -> list[str]:
+    """What strict reading finds in the body of a patch itself: fields that stand twice, members no operation has."""
+    duplicates = duplicate_fields(data, document)
+    if not isinstance(document, list):
+        return _complaints((), duplicates)
+    operations = [(index, item) for index, item in enumerate(document) if isinstance(item, dict)]
+    unknown = [f"[{index}].{key}" for index, item in operations for key in item if key not in _OPERATION]
+    return [f"json patch {text}" for text in _typed_complaints(unknown, duplicates)]
 
 
 def _complaints(unknown: Sequence[str], duplicates: Duplicates) -> list[str]:

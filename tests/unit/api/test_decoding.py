@@ -139,3 +139,23 @@ def test_a_patch_is_blamed_for_the_wrong_types_it_makes() -> None:
         decoding.check({**GOOD, "spec": {"nodeName": 1}}, PODS, patch=patch)
     assert error.value.causes[0]["field"] == "patch"
     assert "json: cannot unmarshal number into Go struct field" in error.value.message
+
+
+def test_a_patch_is_read_as_strictly_as_an_object() -> None:
+    merge = b'{"data":{"a":"1","a":"2"}}'
+    assert decoding.complaints_of_patch(merge, orjson.loads(merge)) == ['duplicate field "data.a"']
+    operations = b'[{"op":"remove","path":"/a","why":1},{"op":"test","path":"/a","path":"/b"}]'
+    assert decoding.complaints_of_patch(operations, orjson.loads(operations)) == [
+        'json patch unknown field "[0].why"',
+        'json patch duplicate field "[1].path"',
+    ]
+    assert decoding.complaints_of_patch(b"[{}]", [{}]) == []
+
+
+def test_a_strict_patch_gets_the_blame_for_fields_that_do_not_exist() -> None:
+    document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "nothing": 1}
+    with pytest.raises(Invalid) as refused:
+        decoding.check(document, resource("configmaps"), field_validation=decoding.STRICT, patch=b'{"nothing":1}')
+    (cause,) = refused.value.status["details"]["causes"]
+    assert cause["field"] == "patch"
+    assert cause["message"].endswith('strict decoding error: unknown field "nothing"')

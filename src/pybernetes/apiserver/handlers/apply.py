@@ -66,6 +66,8 @@ def parse(context: Context, options: WriteOptions) -> Document:
     duplicates: list[str] = []
     try:
         declared: Any = decoding.parse_json(body)
+        if options.field_validation != decoding.IGNORE and decoding.duplicate_fields(body, declared).found:
+            duplicates = parse_yaml(body)[1]  # upstream reads every declaration as YAML
     except ParseError:
         try:
             declared, duplicates = parse_yaml(body)

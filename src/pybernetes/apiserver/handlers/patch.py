@@ -10,6 +10,7 @@ A patch is applied anew to whatever is there until it fits, unless it carries a 
 Follows: apiserver pkg/endpoints/handlers/patch.go.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -84,6 +85,9 @@ def _transform(context: Context, media_type: str, options: WriteOptions) -> upda
     if media_type not in accepted_types(context):
         raise unsupported(context)
     patch_document = parse(context.request.body, media_type)
+    complaints: Sequence[str] = ()
+    if options.field_validation != decoding.IGNORE:
+        complaints = decoding.complaints_of_patch(context.request.body, patch_document)
 
     def transform(document: Document) -> Document:
         warnings = len(context.warnings)
@@ -93,6 +97,7 @@ def _transform(context: Context, media_type: str, options: WriteOptions) -> upda
             context.resource.resource,
             field_validation=options.field_validation,
             patch=context.request.body,
+            patch_complaints=complaints,
         )
         del context.warnings[warnings:]
         context.warnings.extend(decoded.warnings)
