@@ -185,6 +185,11 @@ async def test_a_container_that_ignores_term_is_killed_at_the_end_of_its_grace(n
     await node.gone("deaf", 8)
 
 
+@pytest.mark.conformance(
+    "Variable Expansion should allow substituting values in a container's args",
+    "Kubelet when scheduling a read only busybox container should not write to root filesystem",
+    "Security Context should support container.SecurityContext.RunAsUser And container.SecurityContext.RunAsGroup",
+)
 async def test_environment_command_expansion_and_security_context_arrive(node: RealNode) -> None:
     await node.client.create(
         core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(name="cfg", namespace="default"), data={"COLOR": "blue"})
@@ -265,6 +270,10 @@ async def test_a_shared_process_namespace_and_an_ephemeral_container(node: RealN
     assert node.log("share", "debug") == "seen\n"
 
 
+@pytest.mark.conformance(
+    "Container Runtime blackbox test on terminated container should report "
+    "termination message from log output if TerminationMessagePolicy FallbackToLogsOnError is set",
+)
 async def test_the_log_is_the_message_when_a_failed_container_left_none(node: RealNode) -> None:
     container = shell("echo last words; exit 1", terminationMessagePolicy="FallbackToLogsOnError")
     await node.create("words", restartPolicy="Never", containers=[container])

@@ -77,6 +77,15 @@ def namespace(running: Cluster, request: pytest.FixtureRequest) -> Iterator[Name
         running.kubectl("delete", "namespace", name, "--wait=false")
 
 
+@pytest.mark.conformance(
+    "Secrets should be consumable from pods in env vars",
+    "ConfigMap should be consumable via environment variable",
+    "Variable Expansion should allow composing env vars into new env vars",
+    "Variable Expansion should allow substituting values in a container's command",
+    "Downward API should provide host IP as an env var",
+    "Downward API should provide pod UID as env vars",
+    "Pods should contain environment variables for services",
+)
 def test_variables_from_every_source(namespace: Namespace) -> None:
     namespace.apply(
         config_map("settings", COLOR="blue", SIZE="1"),
@@ -159,6 +168,12 @@ def test_a_missing_source_is_told_and_its_arrival_starts_the_container(namespace
     wait("the pod to be ready", 60, lambda: is_ready(namespace.get("pod", "waits")))
 
 
+@pytest.mark.conformance(
+    "Secrets should be consumable from pods in volume with defaultMode set",
+    "EmptyDir volumes volume on default medium should have the correct mode",
+    "Projected combined should project all components that make up the projection API",
+    "Downward API volume should provide container's memory limit",
+)
 def test_volumes_of_every_kind(namespace: Namespace, tmp_path: Path) -> None:
     (tmp_path / "host").mkdir(mode=0o777)
     (tmp_path / "host/kept").write_text("kept")
@@ -237,6 +252,10 @@ def test_volumes_of_every_kind(namespace: Namespace, tmp_path: Path) -> None:
     assert (tmp_path / "host/kept").read_text() == "kept"
 
 
+@pytest.mark.conformance(
+    "ConfigMap updates should be reflected in volume",
+    "Downward API volume should update labels on modification",
+)
 def test_running_containers_see_changes_within_seconds(namespace: Namespace) -> None:
     namespace.apply(config_map("settings", color="blue", gone="1"), secret("login", password="x"))
     namespace.pod(

@@ -101,7 +101,7 @@ def table(rows: Sequence[Row], proofs: Mapping[str, Sequence[str]]) -> str:
         "",
         "Every row of the official conformance suite of Kubernetes 1.36, and the test of ours that proves it.",
         "Made from the tests' marks by `python tools/conformance.py`; see `tests/support/conformance.py`.",
-        'Rows that "need containers" are the node tests\' matter (`tests/node`): those do not name rows yet.',
+        'Rows that "need containers" are the node tests\' matter (`tests/node`): few of those name rows yet.',
         "",
         "| area | rows | proved by a test | need containers | not proved for another reason |",
         "|---|---|---|---|---|",
