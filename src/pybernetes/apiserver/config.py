@@ -58,6 +58,9 @@ class Config:
     all_api_versions: bool = False
     """Serve alpha and beta versions, too: `--runtime-config=api/all=true`."""
     request_timeout_seconds: float = 60.0
+    max_requests_inflight: int = 400
+    max_mutating_requests_inflight: int = 200
+    """The two together are the seats that priority levels share."""
     min_watch_seconds: float = 1800.0
     """A watch without timeoutSeconds lasts this long, or up to twice as long."""
     event_ttl_seconds: int = 3600

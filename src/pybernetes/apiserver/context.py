@@ -8,6 +8,8 @@ from pybernetes.apiserver.aggregation.remotes import Remotes
 from pybernetes.apiserver.allocators.services import ServiceAllocator
 from pybernetes.apiserver.cache.watch_cache import WatchCache
 from pybernetes.apiserver.config import Config
+from pybernetes.apiserver.flowcontrol.fairness import Fairness, Flow
+from pybernetes.apiserver.flowcontrol.level import Ticket
 from pybernetes.apiserver.form_choice import Forms
 from pybernetes.apiserver.http.message import Answer, Request
 from pybernetes.apiserver.http.negotiation import Output, negotiate
@@ -47,6 +49,18 @@ class Core:
     webhooks: WebhookClient
     remotes: Remotes
     """Groups other servers answer for."""
+    fairness: Fairness
+
+
+@dataclass(slots=True)
+class Seat:
+    """What a request holds of its priority level while it waits for something; no seats: it is still queued."""
+
+    seats: int = 0
+    started: float = 0.0
+    """Monotonic seconds."""
+    ticket: Ticket | None = None
+    """Of requests that were queued."""
 
 
 @dataclass(slots=True)
@@ -64,6 +78,8 @@ class Context:
     subresource: Subresource | None = None
     warnings: list[str] = field(default_factory=list)
     """Become Warning headers."""
+    flow: Flow | None = None
+    seat: Seat | None = None
 
     @property
     def resource(self) -> Served:

@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 
 from pybernetes.apiserver.authn.keys import TokenKeys
 from pybernetes.apiserver.discovery import Discovery
+from pybernetes.apiserver.flowcontrol import dumps
+from pybernetes.apiserver.flowcontrol.fairness import Fairness
 from pybernetes.apiserver.health import ENDPOINTS, Health, version_document
 from pybernetes.apiserver.http.message import Answer, Request, Response
 from pybernetes.apiserver.metrics import Metrics
 from pybernetes.apiserver.published import JSON, Published
 from pybernetes.apiserver.request import RequestInfo, User
+from pybernetes.effects import Clock
 
 JWKS_PATH = "/openid/v1/jwks"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -71,6 +74,19 @@ def issuer_documents(keys: TokenKeys, issuer: str) -> Source:
                 return Published(keys.jwks(), "application/jwk-set+json")
             case _:
                 return None
+
+    return answer
+
+
+def fairness_dumps(fairness: Fairness, clock: Clock) -> Source:
+    """Levels, queues and requests of priority and fairness, for operators."""
+
+    def answer(request: Request) -> Published | None:
+        path = request.path.rstrip("/")
+        if not path.startswith(dumps.ROOT):
+            return None
+        text = dumps.dump(fairness, clock, path, details="includeRequestDetails" in request.query)
+        return Published(text.encode(), "text/plain; charset=utf-8") if text is not None else None
 
     return answer
 

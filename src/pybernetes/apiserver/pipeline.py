@@ -2,6 +2,7 @@
 
     authenticate    who asks                                    401
     impersonate     who they want to be                         403
+    limit           whether their priority level has room       429
     authorize       whether they may                            403
     find            which resource it is about                  404, 405
     serve           the handler of the verb or subresource      everything else
@@ -17,7 +18,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pybernetes.apiserver.context import Context, Core
+from pybernetes.apiserver.context import Context, Core, Seat
+from pybernetes.apiserver.flowcontrol.fairness import Flow
+from pybernetes.apiserver.flowcontrol.level import EXECUTE, Ticket
 from pybernetes.apiserver.handlers import dispatch
 from pybernetes.apiserver.handlers.output import status_answer
 from pybernetes.apiserver.http.message import Answer, Hijack, Request, Response, Streaming
@@ -39,6 +42,7 @@ CREDENTIALS_SECONDS = 10.0
 MAX_CREDENTIALS = 16
 """Different credentials remembered per connection; arbitrary."""
 TIMEOUT_SWEEP_SECONDS = 1.0
+TOO_MANY = b"Too many requests, please try again later.\n"
 NO_CACHE = ("Cache-Control", "no-cache, private")
 APPLY_TYPE = "application/apply-patch"
 """Patches of this type are counted as APPLY. Follows: metrics.go, cleanVerb."""
@@ -158,6 +162,44 @@ async def _require(
         raise forbidden(context.user, info, decision.reason)
 
 
+def limit(context: Context) -> Outcome | Awaitable[Outcome]:
+    """Go on while the priority level has room; else wait for a seat, or be turned away.
+
+    Follows: apiserver pkg/server/filters/priority-and-fairness.go.
+    """
+    user, info, fairness = context.user, context.info, context.core.fairness
+    question = (
+        *(user.name, user.groups, info.verb, info.group, info.resource, info.subresource),
+        info.namespace if info.is_resource else info.path,
+    )
+    flow = context.flow = fairness.flows.get(question) or fairness.flow_of(user, info, question)
+    if flow.level.open:
+        flow.counts.dispatched += 1
+        return None
+    ticket = fairness.enqueue(flow, user, info)
+    if isinstance(ticket, str):
+        return _too_many(context, flow)
+    context.seat = Seat(ticket=ticket)
+    return _wait_for_seat(context, flow, ticket)
+
+
+async def _wait_for_seat(context: Context, flow: Flow, ticket: Ticket) -> Outcome:
+    decision = await context.core.fairness.wait(flow, ticket)
+    if decision != EXECUTE:
+        return _too_many(context, flow)
+    assert context.seat is not None
+    context.seat.seats, context.seat.started = ticket.seats, ticket.started
+    flow.counts.dispatched += 1
+    return None
+
+
+def _too_many(context: Context, flow: Flow) -> Response:
+    """Follows: apiserver pkg/server/filters/maxinflight.go, tooManyRequests."""
+    seconds = context.core.fairness.retry_after(flow)
+    headers = (("Retry-After", str(seconds)), ("X-Content-Type-Options", "nosniff"))
+    return Response(TOO_MANY, 429, "text/plain; charset=utf-8", headers)
+
+
 def authorize(context: Context) -> Outcome | Awaitable[Outcome]:
     """Go on if the user may.
 
@@ -244,7 +286,7 @@ def serve(context: Context) -> Outcome | Awaitable[Outcome]:
 UNSERVED = RequestInfo(verb="", path="")
 """Under this, requests for what is not served are counted together: strangers do not choose the names of metrics."""
 
-STAGES: tuple[Stage, ...] = (authenticate, impersonate, authorize, find, serve)
+STAGES: tuple[Stage, ...] = (authenticate, impersonate, limit, authorize, find, serve)
 
 
 # ── running them ──
@@ -288,6 +330,7 @@ class Pipeline:
                     continue
                 if isinstance(outcome, Response | Streaming | Hijack):
                     return self._finish(context, outcome)
+                self._take_seat(context)
                 return self._go_on(context, outcome, number + 1)
         except Exception as error:  # noqa: BLE001 - becomes an answer, and a log line if it is our mistake
             return self._finish(context, answer_to(context, error))
@@ -307,6 +350,7 @@ class Pipeline:
                 if result is None or isinstance(result, Response | Streaming | Hijack):
                     outcome = result
                 else:
+                    self._take_seat(context)
                     outcome = await result
         except asyncio.CancelledError:
             if task not in self._overdue:
@@ -316,10 +360,21 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - as above
             return self._finish(context, answer_to(context, error))
         finally:
+            self._release_seat(context)
             in_flight[kind] -= 1
             self._overdue.discard(task)
             del self._deadlines[task]
         return self._finish(context, outcome)
+
+    def _take_seat(self, context: Context) -> None:
+        """Whoever is about to wait for something holds seats meanwhile; those who were queued have them already."""
+        if context.seat is None and context.flow is not None:
+            context.seat = Seat(self._core.fairness.take(context.flow, context.info), self._core.clock.monotonic())
+
+    def _release_seat(self, context: Context) -> None:
+        seat, context.seat = context.seat, None
+        if seat is not None and seat.seats and context.flow is not None:
+            self._core.fairness.release(context.flow, seat.seats, seat.started, seat.ticket)
 
     def _seconds_allowed(self, context: Context) -> float:
         """How long an ordinary request may take until its answer begins; bodies and streams do not count."""
@@ -338,10 +393,15 @@ class Pipeline:
                 if now >= deadline and task not in self._overdue:
                     self._overdue.add(task)
                     task.cancel()
+            self._core.fairness.sweep(now)
 
     def _finish(self, context: Context, answer: Answer) -> Answer:
         core, info = self._core, context.info
+        if context.seat is not None:
+            self._release_seat(context)
         if isinstance(answer, Response):
+            if context.flow is not None:
+                answer.header_lines = context.flow.header_lines
             if info.is_resource and (context.served is None or (info.subresource and context.subresource is None)):
                 info = UNSERVED
             verb = context.info.verb
@@ -355,6 +415,8 @@ class Pipeline:
                 return answer
         elif isinstance(answer, Streaming):
             answer = self._counted(context, answer)
+            if context.flow is not None:
+                answer.header_lines = context.flow.header_lines
         else:
             return answer
         given = {name for name, _ in answer.headers}

@@ -28,6 +28,9 @@ from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.context import Core
 from pybernetes.apiserver.discovery import Discovery
 from pybernetes.apiserver.extensions.owner import Owner
+from pybernetes.apiserver.flowcontrol import metrics as flow_metrics
+from pybernetes.apiserver.flowcontrol.fairness import Fairness
+from pybernetes.apiserver.flowcontrol.keeper import Keeper
 from pybernetes.apiserver.form_choice import Forms
 from pybernetes.apiserver.health import ENDPOINTS, Health
 from pybernetes.apiserver.http.protocol import HttpProtocol
@@ -35,7 +38,7 @@ from pybernetes.apiserver.http.tls import server_context
 from pybernetes.apiserver.inprocess import ADMIN, InProcessClient
 from pybernetes.apiserver.interfaces import Admission, Authenticator, Authorizer, Documents
 from pybernetes.apiserver.metrics import Metrics
-from pybernetes.apiserver.nonresource import NonResourceDocuments, issuer_documents
+from pybernetes.apiserver.nonresource import NonResourceDocuments, fairness_dumps, issuer_documents
 from pybernetes.apiserver.openapi.documents import OpenApi
 from pybernetes.apiserver.pipeline import Pipeline
 from pybernetes.apiserver.request import User
@@ -117,8 +120,19 @@ class ApiServer:
             kubelets=Kubelets(config.kubelet, cache),
             webhooks=webhooks,
             remotes=Remotes(config, cache, parts.chance),
+            fairness=Fairness(
+                parts.clock,
+                config.max_requests_inflight + config.max_mutating_requests_inflight,
+                config.request_timeout_seconds,
+            ),
         )
-        self.core.metrics.more += [admission_metrics.lines, process_metrics.lines]
+        fairness = self.core.fairness
+        fairness.measure = lambda info: len(cache.cache_for(info.group, info.resource).objects)
+        self.core.metrics.more += [
+            admission_metrics.lines,
+            process_metrics.lines,
+            lambda: flow_metrics.lines(fairness),
+        ]
         self._bootstrapped = False
         self._loaded = False
         self._stopping = False
@@ -153,11 +167,14 @@ class ApiServer:
             remotes=self.core.remotes.rows.values,
         )
         self.documents.add(lambda request: openapi.answer(request.path, request.query_text, request.header("accept")))
+        self.documents.add(fairness_dumps(self.core.fairness, parts.clock))
         if security.keys is not None:
             self.documents.add(issuer_documents(security.keys, config.service_account_issuer))
         if self.core.documents is None:
             self.core.documents = self.documents
         self.pipeline = Pipeline(self.core)
+        self._bootstrap = Bootstrap(cache, self.client(), parts.clock)
+        self.flow_control = Keeper(fairness, cache, self.client(), self._bootstrap, parts.clock)
         self._definitions = Owner(self.core, self.client())
         self._aggregator = Aggregator(cache, scheme, self.core.remotes, self.client(), parts.clock)
         self.health.add(
@@ -194,6 +211,7 @@ class ApiServer:
         self.core.allocator.follow(self.core.cache, IpAddresses(self.client()))
         self.core.store.after_delete[SERVICES] = lambda service: self.core.allocator.service_deleted(service.document)
         self._ledger.follow()
+        self.core.fairness.follow(self.core.cache)
         self._definitions.follow()
         self._aggregator.follow()
         for name, task in (
@@ -201,6 +219,7 @@ class ApiServer:
             ("apiserver/timeouts", self.pipeline.run()),
             ("apiserver/quota-status", publish(self._ledger, self.core.cache, self.client(), self.core.clock)),
             ("apiserver/definitions", self._definitions.run()),
+            ("apiserver/flow-control", self.flow_control.run()),
             ("apiserver/aggregation", self._aggregator.run()),
             ("apiserver/compaction", self._compact()),
             ("apiserver/idle-connections", self._close_idle()),
@@ -224,8 +243,9 @@ class ApiServer:
             client_ca_file=config.client_ca,
             request_header=request_header.settings(config.request_header),
         )
-        await Bootstrap(self.core.cache, self.client(), self.core.clock).run(settings)
+        await self._bootstrap.run(settings)
         self._bootstrapped = True
+        self.flow_control.begin()
         self._aggregator.begin()
 
     async def listen(self) -> None:

@@ -90,6 +90,8 @@ def apiserver_flags(parser: argparse.ArgumentParser) -> None:
             ("kubelet-certificate-authority", "", "authority of the kubelets' certificates"),
             ("service-cluster-ip-range", "10.96.0.0/12", "range of Service addresses"),
             ("advertise-address", "", "address under which pods reach this server"),
+            ("max-requests-inflight", 400, "with the next one: seats that priority levels share"),
+            ("max-mutating-requests-inflight", 200, "with the previous one: seats that priority levels share"),
             ("runtime-config", "", "api/all=true serves alpha and beta versions, too"),
             ("storage-path", "", "SQLite file (made when absent); without it everything stays in memory"),
         ),
@@ -131,6 +133,8 @@ async def run_apiserver(_client: None, arguments: Arguments) -> None:
         ),
         service_cidr=arguments.service_cluster_ip_range,
         advertise_address=arguments.advertise_address,
+        max_requests_inflight=arguments.max_requests_inflight,
+        max_mutating_requests_inflight=arguments.max_mutating_requests_inflight,
     )
     storage: Storage
     try:

@@ -9,6 +9,8 @@ Json = dict[str, Any]
 
 API_VERSION = "flowcontrol.apiserver.k8s.io/v1"
 AUTOUPDATE = "apf.kubernetes.io/autoupdate-spec"
+MANDATORY = frozenset({"exempt", "catch-all"})
+"""Names of the levels and schemas that are always there, as they are here."""
 
 _LEVELS: list[tuple[str, int, int, tuple[int, int, int] | None]] = [
     ("system", 30, 33, (64, 6, 50)),
@@ -92,28 +94,17 @@ def _schema(
 def flow_schemas() -> list[Json]:
     everybody = ["group:system:unauthenticated", "group:system:authenticated"]
     manager, scheduler = "user:system:kube-controller-manager", "user:system:kube-scheduler"
-    leases = "get,create,update", "coordination.k8s.io", "leases"
     nodes = [
-        _resources("update,patch", "core", "nodes,nodes/status", ""),
+        _resources("*", "core", "nodes,nodes/status"),
         _resources("*", "coordination.k8s.io", "leases", cluster=False),
     ]
-    endpoints = [
-        _resources("get,create,update", "core", "endpoints", cluster=False),
-    ]
-    endpoint_accounts = [
-        manager,
-        "account:kube-system/endpoint-controller",
-        "account:kube-system/endpointslicemirroring-controller",
-    ]
     probes = [{"verbs": ["get"], "nonResourceURLs": ["/healthz", "/readyz", "/livez"]}]
-    in_system = [_resources(*leases, "kube-system", cluster=False)]
-    anywhere = [_resources(*leases, cluster=False)]
+    leases = [_resources("get,create,update", "coordination.k8s.io", "leases", cluster=False)]
+    electing = [manager, scheduler, "account:kube-system/*"]
     return [
         _schema("exempt", "exempt", 1, "", ["group:system:masters"], _ALL, _ALL_PATHS),
         _schema("probes", "exempt", 2, "", everybody, [], probes),
-        _schema("system-leader-election", "leader-election", 100, "ByUser", [manager, scheduler], in_system),
-        _schema("endpoint-controller", "workload-high", 150, "ByUser", endpoint_accounts, endpoints),
-        _schema("workload-leader-election", "leader-election", 200, "ByUser", ["account:kube-system/*"], anywhere),
+        _schema("system-leader-election", "leader-election", 100, "ByUser", electing, leases),
         _schema("system-node-high", "node-high", 400, "ByUser", ["group:system:nodes"], nodes),
         _schema("system-nodes", "system", 500, "ByUser", ["group:system:nodes"], _ALL, _ALL_PATHS),
         _schema("kube-controller-manager", "workload-high", 800, "ByNamespace", [manager], _ALL, _ALL_PATHS),

@@ -122,11 +122,28 @@ def _merged_metadata(wanted: Document, existing: Document) -> Json:
 
 
 def replace_spec(wanted: Document, existing: Document) -> Document | None:
-    """The wanted spec, where the existing one has lost something of it and may be updated."""
-    annotations = existing["metadata"].get("annotations") or {}
-    if annotations.get(flow_control.AUTOUPDATE) != "true" or _holds(existing.get("spec"), wanted["spec"]):
-        return None
-    return {**existing, "spec": wanted["spec"]}
+    """The wanted spec where it may be updated, and the annotation that says whether.
+
+    It may when the annotation says so or is missing from an object nobody ever changed; mandatory objects always.
+    Follows: flowcontrol/ensurer/strategy.go.
+    """
+    metadata = existing["metadata"]
+    annotations = metadata.get("annotations") or {}
+    said = annotations.get(flow_control.AUTOUPDATE)
+    automatic = said == "true" or (said is None and metadata.get("generation", 1) == 1)
+    spec = wanted["spec"]
+    if metadata["name"] in flow_control.MANDATORY:
+        automatic = True
+        if "exempt" in spec:  # of this one, people choose the shares
+            spec = {**spec, "exempt": {**spec["exempt"], **((existing.get("spec") or {}).get("exempt") or {})}}
+    text = str(automatic).lower()
+    changed = existing
+    if said != text:
+        annotations = {**annotations, flow_control.AUTOUPDATE: text}
+        changed = {**changed, "metadata": {**metadata, "annotations": annotations}}
+    if automatic and existing.get("spec") != spec:
+        changed = {**changed, "spec": spec}
+    return changed if changed is not existing else None
 
 
 def replace_fields(*fields: str) -> Merge:
@@ -171,6 +188,10 @@ def _holds(existing: Any, wanted: Any) -> bool:
     return bool(existing == wanted)
 
 
+def _flow_control() -> list[tuple[Document, Merge]]:
+    return [(row, replace_spec) for row in (*flow_control.priority_levels(), *flow_control.flow_schemas())]
+
+
 def everything(settings: Settings) -> list[list[tuple[Document, Merge]]]:
     """All objects in stages: those of a stage need nothing of their own stage or later ones."""
     roles = [*cluster_roles.roles(), *controller_roles.roles(), *namespaced_roles.roles()]
@@ -178,7 +199,7 @@ def everything(settings: Settings) -> list[list[tuple[Document, Merge]]]:
     second: list[tuple[Document, Merge]] = [(role, merge_role) for role in roles]
     second += [(binding, merge_binding) for binding in bindings]
     second += [(row, keep) for row in objects.priority_classes()]
-    second += [(row, replace_spec) for row in (*flow_control.priority_levels(), *flow_control.flow_schemas())]
+    second += _flow_control()
     if settings.client_ca_file or settings.request_header:
         ca = Path(settings.client_ca_file).read_text(encoding="ascii") if settings.client_ca_file else ""
         second.append((objects.ca_config_map(ca, dict(settings.request_header)), replace_fields("data")))
@@ -257,6 +278,15 @@ class Bootstrap:
             else:
                 self.written += 1
                 return
+
+    async def ensure_flow_control(self) -> None:
+        """Bring back what is missing of priority levels and flow schemas, one after the other.
+
+        Raises:
+            StatusError: the API server refuses one of them.
+        """
+        for document, merge in _flow_control():
+            await self._ensure(document, merge)
 
     async def _service_cidr_ready(self) -> None:
         """Say of the service range that it can be used, if nobody has."""

@@ -109,9 +109,12 @@ Headers = Sequence[tuple[str, str]]
 
 
 class Response:
-    """A whole answer. `body` may be in parts, which are written one after the other without being joined."""
+    """A whole answer. `body` may be in parts, which are written one after the other without being joined.
 
-    __slots__ = ("body", "content_type", "headers", "status")
+    `header_lines` are further headers as they are written, each line with its end.
+    """
+
+    __slots__ = ("body", "content_type", "header_lines", "headers", "status")
 
     def __init__(
         self,
@@ -123,6 +126,7 @@ class Response:
         self.status = status
         self.content_type = content_type
         self.headers = headers
+        self.header_lines = ""
         self.body = body
 
     @property
@@ -193,6 +197,7 @@ class Streaming:
     content_type: str = "application/json"
     headers: Headers = ()
     content_length: int | None = None
+    header_lines: str = ""
 
 
 @dataclass(slots=True)

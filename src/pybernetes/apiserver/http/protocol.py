@@ -42,7 +42,7 @@ connection, and the refusal could be lost with it. Follows: net/http server.go, 
 MAX_STREAMED_CHUNKS = 16
 """Received but unread pieces of a streamed body before reading stops."""
 
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -62,9 +62,14 @@ class Application(Protocol):
         ...
 
 
-def head(status: int, content_type: str, headers: Any, length: int | None, *, close: bool = False) -> bytes:
-    """Status line and headers of an answer; without `length` the body is framed in chunks."""
-    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}\r\n"]
+def head(
+    status: int, content_type: str, headers: Any, length: int | None, *, close: bool = False, lines_made: str = ""
+) -> bytes:
+    """Status line and headers of an answer; without `length` the body is framed in chunks.
+
+    `lines_made` are headers that somebody has written out already.
+    """
+    lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n", lines_made]
     if content_type:
         lines.append(f"Content-Type: {content_type}\r\n")
     lines.extend(f"{name}: {value}\r\n" for name, value in headers)
@@ -181,6 +186,8 @@ class HttpProtocol(asyncio.Protocol):
         """How often it has found the same request still on its way here."""
         self._parser: Any = None
         self._task: asyncio.Task[None] | None = None
+        self._begun = False
+        """The task has had its first turn."""
         self._queued: deque[Request] = deque()
         self._stream: SocketStream | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -226,7 +233,7 @@ class HttpProtocol(asyncio.Protocol):
         for body in (self._tunnel_body, self._body_stream):
             if body is not None:
                 body.end()
-        if self._task is not None and self._tunnel_body is None:
+        if self._task is not None and self._tunnel_body is None and self._begun:
             self._task.cancel()
         self._parser = None
 
@@ -434,9 +441,14 @@ class HttpProtocol(asyncio.Protocol):
             self._write(answer, head_only=request.method == "HEAD")
             self.idle = True
             return
+        self._begun = False
         self._task = asyncio.create_task(self._finish(request, answer), name=f"http/{request.method} {request.path}")
 
     async def _finish(self, request: Request, answer: Answer | Awaitable[Answer]) -> None:
+        self._begun = True
+        if self.lost and self._task is not None and self._tunnel_body is None:
+            # A coroutine that never began could not clean up what the pipeline holds for it.
+            self._task.cancel()
         try:
             if not isinstance(answer, Response | Streaming | Hijack):
                 answer = await answer
@@ -478,7 +490,14 @@ class HttpProtocol(asyncio.Protocol):
         if self.lost:
             return
         body = answer.data
-        opening = head(answer.status, answer.content_type, answer.headers, len(body), close=self._closing)
+        opening = head(
+            answer.status,
+            answer.content_type,
+            answer.headers,
+            len(body),
+            close=self._closing,
+            lines_made=answer.header_lines,
+        )
         self.transport.write(opening if head_only else opening + body)
         if self._closing:
             self.transport.close()
@@ -489,7 +508,14 @@ class HttpProtocol(asyncio.Protocol):
         if length <= SLICE_BYTES or head_only:
             self._write(answer, head_only=head_only)
             return
-        opening = head(answer.status, answer.content_type, answer.headers, length, close=self._closing)
+        opening = head(
+            answer.status,
+            answer.content_type,
+            answer.headers,
+            length,
+            close=self._closing,
+            lines_made=answer.header_lines,
+        )
         self.transport.write(opening)
         for piece in slices(parts):
             if self.lost:
@@ -503,7 +529,14 @@ class HttpProtocol(asyncio.Protocol):
     def _write_head(self, answer: Streaming) -> None:
         if not self.lost:
             self.transport.write(
-                head(answer.status, answer.content_type, answer.headers, answer.content_length, close=self._closing)
+                head(
+                    answer.status,
+                    answer.content_type,
+                    answer.headers,
+                    answer.content_length,
+                    close=self._closing,
+                    lines_made=answer.header_lines,
+                )
             )
 
     async def _run_stream(self, answer: Streaming) -> None:
