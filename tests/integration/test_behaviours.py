@@ -458,3 +458,9 @@ async def test_a_terminating_namespace_takes_nothing_new(client: Client) -> None
     assert (await client.ask("DELETE", client.space))["status"]["phase"] == "Terminating"
     status = await client.refused(403, "POST", client.maps, config("a"))
     assert [cause["reason"] for cause in status["details"]["causes"]] == ["NamespaceTerminating"]
+
+
+async def test_a_service_without_a_name_gets_no_address_and_says_what_is_missing(client: Client) -> None:
+    spec = {"type": "LoadBalancer", "ports": [{"port": 80}]}
+    status = await client.refused(422, "POST", f"{client.space}/services", {"spec": spec})
+    assert causes(status) == ["metadata.name"]

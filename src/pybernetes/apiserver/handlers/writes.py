@@ -196,8 +196,10 @@ def allocated(context: Context, new: Document, old: Document | None, *, dry_run:
     if old is not None:
         return allocator.update(new, old, dry_run=dry_run)
     metadata = new["metadata"]
-    if not metadata.get("name") and metadata.get("generateName"):
+    if not metadata.get("name"):
         # IPAddress objects name the Service they belong to.
+        if not metadata.get("generateName"):
+            return _NOTHING  # nothing to give: without a name it is not valid
         metadata["name"] = strategy.generated_name(metadata["generateName"], context.core.chance.name_suffix())
     return allocator.create(new, dry_run=dry_run)
 
