@@ -20,6 +20,7 @@ from pybernetes.apiserver.admission.resource_quota.status import publish
 from pybernetes.apiserver.aggregation.aggregator import Aggregator
 from pybernetes.apiserver.aggregation.remotes import Remotes
 from pybernetes.apiserver.allocators.ledger import SERVICES, IpAddresses
+from pybernetes.apiserver.allocators.repair import Repair
 from pybernetes.apiserver.allocators.services import ServiceAllocator
 from pybernetes.apiserver.authn import request_header
 from pybernetes.apiserver.bootstrap.reconcile import Bootstrap, Settings, advertised
@@ -208,8 +209,12 @@ class ApiServer:
         self.core.security.authorizer.follow()
         if isinstance(self.core.admission, Chain):
             self.core.admission.follow()
-        self.core.allocator.follow(self.core.cache, IpAddresses(self.client()))
+        ledger = IpAddresses(self.client())
+        self.core.allocator.follow(self.core.cache, ledger)
         self.core.store.after_delete[SERVICES] = lambda service: self.core.allocator.service_deleted(service.document)
+        addresses, ports = self.core.allocator.addresses, self.core.allocator.node_ports
+        repair = Repair(self.core.cache, self.client(), ledger, addresses, ports, self.core.clock)
+        repair.follow()
         self._ledger.follow()
         self.core.fairness.follow(self.core.cache)
         self._definitions.follow()
@@ -218,6 +223,7 @@ class ApiServer:
             ("apiserver/watches", self.core.watches.run()),
             ("apiserver/timeouts", self.pipeline.run()),
             ("apiserver/quota-status", publish(self._ledger, self.core.cache, self.client(), self.core.clock)),
+            ("apiserver/service-repair", repair.run()),
             ("apiserver/definitions", self._definitions.run()),
             ("apiserver/flow-control", self.flow_control.run()),
             ("apiserver/aggregation", self._aggregator.run()),

@@ -36,6 +36,7 @@ from pybernetes.controllers.replicaset.controller import ReplicaSetController
 from pybernetes.controllers.replication.controller import ReplicationControllerController
 from pybernetes.controllers.rootca.controller import RootCaController
 from pybernetes.controllers.serviceaccount.controller import ServiceAccountController
+from pybernetes.controllers.servicecidrs.controller import ServiceCidrController
 from pybernetes.controllers.statefulset.controller import StatefulSetController
 from pybernetes.controllers.tainteviction.controller import TaintEvictionController
 from pybernetes.controllers.ttlafterfinished.controller import TtlAfterFinishedController
@@ -75,6 +76,7 @@ CONTROLLERS: Mapping[str, Make] = {
         CertificateSigningController,
         CertificateApprovingController,
         CertificateCleanerController,
+        ServiceCidrController,
         ValidatingAdmissionPolicyStatusController,
         PersistentVolumeClaimProtectionController,
         PersistentVolumeProtectionController,
