@@ -204,10 +204,20 @@ async def test_scale_is_read_set_and_patched_in_the_form(api: FormClient, name: 
             told = await api.ok("PATCH", f"{path}/scale", patch, content_type=kind, form=form)
             assert told["spec"]["replicas"] == replicas
         dry = {**SUBRESOURCES["scale"], "metadata": {"name": NAME}}
+        how = {"content_type": APPLY, "fieldManager": "tester"}
+        conflict = await api.send("PATCH", f"{path}/scale", dry, form=form, **how)
+        assert (conflict.status, conflict.document["reason"]) == (409, "Conflict")
+        taken = await api.ok("PATCH", f"{path}/scale", dry, expect=200, form=form, dryRun="All", force="true", **how)
+        assert taken["spec"]["replicas"] == 3
         assert (await api.ok("PUT", f"{path}/scale", dry, form=form, dryRun="All"))["spec"]["replicas"] == 3
         parent = await api.ok("GET", path)
         assert parent["spec"]["replicas"] == replicas
         assert parent["metadata"]["generation"] == 5
+        await api.ok("PATCH", f"{path}/scale", dry, expect=200, form=form, force="true", **how)
+        parent = await api.ok("GET", path)
+        owners = [e for e in parent["metadata"]["managedFields"] if "f:replicas" in e["fieldsV1"].get("f:spec", {})]
+        assert [(e["manager"], e["operation"], e["subresource"]) for e in owners] == [("tester", "Apply", "scale")]
+        assert (parent["spec"]["replicas"], owners[0]["apiVersion"]) == (3, resource.api_version)
     finally:
         await api.remove(path)
 

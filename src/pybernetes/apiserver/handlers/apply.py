@@ -13,6 +13,7 @@ from typing import Any
 
 from pybernetes.api import decoding, field_ownership
 from pybernetes.api.body_limits import ParseError
+from pybernetes.api.registry import Resource
 from pybernetes.api.yaml_text import parse_yaml
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
@@ -32,9 +33,6 @@ async def apply(context: Context, options: WriteOptions) -> Answer:
     Raises:
         BadRequest, Invalid, Conflict (fields of others), Forbidden, NotFound (a subresource of nothing).
     """
-    if not options.field_manager:
-        complaint = field_errors.required("fieldManager", "is required for apply patch")
-        raise field_errors.invalid("PatchOptions", "meta.k8s.io", "", [complaint])
     declared = parse(context, options)
     served, info = context.resource, context.info
     namespace = info.namespace if served.resource.namespaced else ""
@@ -56,12 +54,16 @@ def _answer(context: Context, result: CachedObject | Document, status: int) -> A
     return document_answer(context, result, status)
 
 
-def parse(context: Context, options: WriteOptions) -> Document:
-    """The declaration in the body, of the kind and name of the path.
+def parse(context: Context, options: WriteOptions, resource: Resource | None = None) -> Document:
+    """The declaration in the body, of the kind and name of the path; of another kind where a subresource has its own.
 
     Raises:
         BadRequest.
+        Invalid: nobody says who declares.
     """
+    if not options.field_manager:
+        complaint = field_errors.required("fieldManager", "is required for apply patch")
+        raise field_errors.invalid("PatchOptions", "meta.k8s.io", "", [complaint])
     body = context.request.body
     duplicates: list[str] = []
     try:
@@ -80,12 +82,11 @@ def parse(context: Context, options: WriteOptions) -> Document:
         raise BadRequest(f"error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n{lines}")
     if options.field_validation == decoding.WARN:
         context.warnings.extend(duplicates)
-    _check_identity(context, declared)
+    _check_identity(context, declared, resource or context.resource.resource)
     return declared
 
 
-def _check_identity(context: Context, declared: Document) -> None:
-    resource = context.resource.resource
+def _check_identity(context: Context, declared: Document, resource: Resource) -> None:
     kind, version = declared.get("kind"), declared.get("apiVersion")
     if not kind or not version:
         raise BadRequest("couldn't get version/kind; apiVersion and kind must be set in an apply patch")

@@ -3,16 +3,18 @@
 Follows: pkg/registry/apps/deployment/storage/storage.go, ScaleREST; pkg/apis/autoscaling/validation, ValidateScale.
 """
 
-from pybernetes.api import decoding
+from pybernetes.api import decoding, field_ownership
 from pybernetes.api.registry import Resource
 from pybernetes.api.structural.kind import CustomKind, nested
 from pybernetes.apiserver.cache.objects import CachedObject
 from pybernetes.apiserver.context import Context
-from pybernetes.apiserver.handlers import patch, update, writes
+from pybernetes.apiserver.handlers import apply, patch, update, writes
 from pybernetes.apiserver.handlers.output import document_answer
+from pybernetes.apiserver.handlers.writes import WriteOptions
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.http.negotiation import APPLY_PATCH_YAML, STRATEGIC_MERGE_PATCH
 from pybernetes.apiserver.request import Document
+from pybernetes.apiserver.resources import scale_ownership
 from pybernetes.machinery import errors, field_errors, labels
 
 SCALE = Resource(
@@ -108,7 +110,9 @@ async def scale(context: Context) -> Answer:
             return wanted
     else:
         media_type = decoding.media_type(context.request.headers.get("content-type", ""))
-        if media_type not in patch.accepted_types(context) or media_type == APPLY_PATCH_YAML:
+        if media_type == APPLY_PATCH_YAML:
+            return await _apply(context, options)
+        if media_type not in patch.accepted_types(context):
             raise patch.unsupported(context)
         body = patch.parse(context.request.body, media_type)
 
@@ -120,9 +124,49 @@ async def scale(context: Context) -> Answer:
     def transform(document: Document) -> Document:
         return set_replicas(document, scaled(to_scale(document, served.resource)), served.resource)
 
-    result = await update.change(context, transform, options)
+    return _answer(context, await update.change(context, transform, options))
+
+
+def _answer(context: Context, result: CachedObject | Document) -> Answer:
+    core, served = context.core, context.resource
     document = core.store.document(served, result) if isinstance(result, CachedObject) else result
     return document_answer(context, to_scale(document, served.resource))
+
+
+async def _apply(context: Context, options: WriteOptions) -> Answer:
+    """Lay a declared Scale over the one that is shown; the owners of the replicas are the workload's.
+
+    Raises:
+        BadRequest, Invalid, NotFound, Conflict: somebody else owns the replicas.
+    """
+    declared = apply.parse(context, options, SCALE)
+    resource = context.resource.resource
+    custom = resource.custom.scale if resource.custom is not None else None
+    path = scale_ownership.steps_of(custom["specReplicasPath"]) if custom is not None else scale_ownership.IN_SCALE
+
+    def transform(document: Document) -> Document:
+        present = to_scale(document, resource)
+        version = declared["metadata"].get("resourceVersion", "")
+        if version and version != present["metadata"].pop("resourceVersion", ""):
+            raise errors.conflict(resource.plural, resource.group, context.info.name)
+        entries = document["metadata"].get("managedFields")
+        present["metadata"]["managedFields"] = scale_ownership.of_scale(entries, path)
+        merged = field_ownership.apply_patch(
+            SCALE,
+            context.info.subresource,
+            present,
+            declared,
+            options.field_manager,
+            context.core.clock.now(),
+            force=bool(options.force),
+        )
+        wanted = decoding.check(merged, SCALE, field_validation=decoding.IGNORE).document
+        owners = merged["metadata"].get("managedFields") or []
+        changed = set_replicas(document, wanted, resource)
+        changed["metadata"]["managedFields"] = scale_ownership.of_workload(entries, owners, resource.api_version, path)
+        return changed
+
+    return _answer(context, await update.change(context, transform, options, owned=True))
 
 
 def set_replicas(document: Document, wanted: Document, resource: Resource) -> Document:
