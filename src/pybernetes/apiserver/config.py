@@ -58,6 +58,13 @@ class Config:
     all_api_versions: bool = False
     """Serve alpha and beta versions, too: `--runtime-config=api/all=true`."""
     request_timeout_seconds: float = 60.0
+    audit_policy_file: str = ""
+    """What is told of requests; empty: nothing."""
+    audit_log_path: str = ""
+    """Where to; `-` is standard output."""
+    audit_log_max_size_megabytes: int = 0
+    audit_log_max_age_days: int = 0
+    audit_log_max_backups: int = 0
     max_requests_inflight: int = 400
     max_mutating_requests_inflight: int = 200
     """The two together are the seats that priority levels share."""

@@ -22,6 +22,9 @@ from pybernetes.apiserver.aggregation.remotes import Remotes
 from pybernetes.apiserver.allocators.ledger import SERVICES, IpAddresses
 from pybernetes.apiserver.allocators.repair import Repair
 from pybernetes.apiserver.allocators.services import ServiceAllocator
+from pybernetes.apiserver.audit import policy as audit_policy
+from pybernetes.apiserver.audit.log import AuditLog
+from pybernetes.apiserver.audit.pipeline import AuditedPipeline
 from pybernetes.apiserver.authn import request_header
 from pybernetes.apiserver.bootstrap.reconcile import Bootstrap, Settings, advertised
 from pybernetes.apiserver.cache.watch_cache import WatchCache
@@ -173,7 +176,18 @@ class ApiServer:
             self.documents.add(issuer_documents(security.keys, config.service_account_issuer))
         if self.core.documents is None:
             self.core.documents = self.documents
+        self._audit_log: AuditLog | None = None
         self.pipeline = Pipeline(self.core)
+        if config.audit_policy_file and config.audit_log_path:
+            self._audit_log = AuditLog(
+                config.audit_log_path,
+                parts.clock,
+                max_bytes=config.audit_log_max_size_megabytes * 1024 * 1024,
+                max_days=config.audit_log_max_age_days,
+                max_backups=config.audit_log_max_backups,
+            )
+            policy = audit_policy.load(config.audit_policy_file)
+            self.pipeline = AuditedPipeline(self.core, policy, self._audit_log)
         self._bootstrap = Bootstrap(cache, self.client(), parts.clock)
         self.flow_control = Keeper(fairness, cache, self.client(), self._bootstrap, parts.clock)
         self._definitions = Owner(self.core, self.client())
@@ -232,6 +246,8 @@ class ApiServer:
             ("apiserver/store-health", self._watch_store()),
         ):
             self._tasks.append(asyncio.create_task(task, name=name))
+        if self._audit_log is not None:
+            self._tasks.append(asyncio.create_task(self._audit_log.run(), name="apiserver/audit-log"))
         self._loaded = True
 
     async def bootstrap(self) -> None:
@@ -302,6 +318,8 @@ class ApiServer:
                 await task
         self._tasks.clear()
         self.core.webhooks.close()
+        if self._audit_log is not None:
+            self._audit_log.close()
         if self._listener is not None:
             await self._listener.wait_closed()
             self._listener = None
