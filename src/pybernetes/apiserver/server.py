@@ -26,6 +26,7 @@ from pybernetes.apiserver.audit import policy as audit_policy
 from pybernetes.apiserver.audit.log import AuditLog
 from pybernetes.apiserver.audit.pipeline import AuditedPipeline
 from pybernetes.apiserver.authn import request_header
+from pybernetes.apiserver.authn.legacy_tokens import DATE, LegacyUsage
 from pybernetes.apiserver.bootstrap.reconcile import Bootstrap, Settings, advertised
 from pybernetes.apiserver.cache.watch_cache import WatchCache
 from pybernetes.apiserver.config import Config
@@ -229,6 +230,8 @@ class ApiServer:
         addresses, ports = self.core.allocator.addresses, self.core.allocator.node_ports
         repair = Repair(self.core.cache, self.client(), ledger, addresses, ports, self.core.clock)
         repair.follow()
+        usage = LegacyUsage(self.client(), self.core.clock)
+        self.core.security.authenticator.on_legacy_use = usage.note
         self._ledger.follow()
         self.core.fairness.follow(self.core.cache)
         self._definitions.follow()
@@ -238,6 +241,7 @@ class ApiServer:
             ("apiserver/timeouts", self.pipeline.run()),
             ("apiserver/quota-status", publish(self._ledger, self.core.cache, self.client(), self.core.clock)),
             ("apiserver/service-repair", repair.run()),
+            ("apiserver/legacy-token-usage", usage.run()),
             ("apiserver/definitions", self._definitions.run()),
             ("apiserver/flow-control", self.flow_control.run()),
             ("apiserver/aggregation", self._aggregator.run()),
@@ -263,6 +267,7 @@ class ApiServer:
             advertise_address=advertised(config),
             port=self.port or config.port,
             client_ca_file=config.client_ca,
+            today=self.core.clock.now().strftime(DATE),
             request_header=request_header.settings(config.request_header),
         )
         await self._bootstrap.run(settings)

@@ -125,6 +125,7 @@ async def control(state: StateDirectory, config: ClusterConfig) -> None:
         cluster_cidr=config.pod_cidr,
         service_cidr=config.service_cidr,
         root_ca=(state.pki / "ca.crt").read_text(encoding="ascii"),
+        service_account_private_key=(state.pki / "sa.key").read_bytes(),
         signing_certificate=(state.pki / "ca.crt").read_bytes(),
         signing_key=(state.pki / "ca.key").read_bytes(),
     )

@@ -36,6 +36,7 @@ from pybernetes.controllers.replicaset.controller import ReplicaSetController
 from pybernetes.controllers.replication.controller import ReplicationControllerController
 from pybernetes.controllers.rootca.controller import RootCaController
 from pybernetes.controllers.serviceaccount.controller import ServiceAccountController
+from pybernetes.controllers.serviceaccounttoken.controller import ServiceAccountTokenController
 from pybernetes.controllers.servicecidrs.controller import ServiceCidrController
 from pybernetes.controllers.statefulset.controller import StatefulSetController
 from pybernetes.controllers.tainteviction.controller import TaintEvictionController
@@ -55,6 +56,7 @@ CONTROLLERS: Mapping[str, Make] = {
     for kind in (
         NodeIpamController,
         ServiceAccountController,
+        ServiceAccountTokenController,
         RootCaController,
         ReplicaSetController,
         DeploymentController,
@@ -105,6 +107,8 @@ class Manager:
         if name == NodeIpamController.NAME and not options.allocate_node_cidrs:
             return False
         if name == RootCaController.NAME and not options.root_ca:
+            return False
+        if name == ServiceAccountTokenController.NAME and not options.service_account_private_key:
             return False
         if name == CertificateSigningController.NAME and not options.signing_key:
             return False

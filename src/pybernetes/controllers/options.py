@@ -17,6 +17,8 @@ class Options:
     node_cidr_mask_size_ipv6: int = 64
     root_ca: str = ""
     """PEM that pods trust the API server by; without it no `kube-root-ca.crt` is published."""
+    service_account_private_key: bytes = b""
+    """PEM of the key that signs the tokens in Secrets; without it none are issued."""
     signing_certificate: bytes = b""
     signing_key: bytes = b""
     """PEM of the authority that signs certificate signing requests; without it none are signed."""

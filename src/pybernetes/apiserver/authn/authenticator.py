@@ -2,6 +2,7 @@
 
     certificate          CN and O                                                   certificate.py
     Bearer HEADER.…      a service account's token, if this cluster signed it       service_accounts.py
+                         or one that lies in a Secret                           legacy_tokens.py
     Bearer abcdef.012…   a bootstrap token                                          bootstrap_tokens.py
     Bearer anything      a token of --token-auth-file                               static_tokens.py
 
@@ -14,16 +15,17 @@ Follows: kubernetes pkg/kubeapiserver/authenticator/config.go.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pybernetes.apiserver.authn import bootstrap_tokens, certificate, service_accounts
+from pybernetes.apiserver.authn import bootstrap_tokens, certificate, legacy_tokens, service_accounts
 from pybernetes.apiserver.authn.keys import InvalidToken, TokenKeys
 from pybernetes.apiserver.authn.static_tokens import StaticTokens
-from pybernetes.apiserver.request import ObjectReader, User
+from pybernetes.apiserver.request import Document, ObjectReader, User
 from pybernetes.effects import Clock
 from pybernetes.machinery import errors
+from pybernetes.machinery.signing import LEGACY_ISSUER
 
 DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
 MAX_REMEMBERED = 4096
@@ -60,6 +62,8 @@ class Authenticator:
         self._bootstrap = bootstrap
         self.issuers = tuple(issuers)
         self.audiences = tuple(audiences) or self.issuers[:1]
+        self.on_legacy_use: Callable[[Document], None] = lambda _: None
+        """Told of the Secret whose token has been used."""
         self._verified: OrderedDict[bytes, dict[str, Any]] = OrderedDict()
 
     def identify(
@@ -103,6 +107,10 @@ class Authenticator:
         if self._keys is None:
             raise InvalidToken("invalid bearer token")
         claims = self._claims(self._keys, token)
+        if claims.get("iss") == LEGACY_ISSUER:
+            user, secret = legacy_tokens.user_of(self._reader, claims, token)
+            self.on_legacy_use(secret)
+            return Authenticated(user)
         user = service_accounts.user_of(self._reader, claims, self.issuers, self._clock.now())
         given = claims.get("aud") or ()
         return Authenticated(user, (given,) if isinstance(given, str) else tuple(given))

@@ -7,8 +7,6 @@
 Follows: kubernetes pkg/serviceaccount/{jwt,openidmetadata}.go; RFC 7517, 7518.
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,60 +14,42 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import orjson
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pybernetes.machinery.signing import (
+    CURVES,
+    PrivateKey,
+    PublicKey,
+    UnusableKey,
+    algorithm_of,
+    base64url,
+    key_id,
+    sign,
+)
 
 if TYPE_CHECKING:
     from jwt.types import Options
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+__all__ = ["InvalidToken", "TokenKeys", "UnusableKey", "algorithm_of", "jwk", "key_id"]
 
-_CURVES = {
-    "secp256r1": ("P-256", "ES256", 32),
-    "secp384r1": ("P-384", "ES384", 48),
-    "secp521r1": ("P-521", "ES512", 66),
-}
 JWKS_PATH = "/openid/v1/jwks"
 CONFIGURATION_PATH = "/.well-known/openid-configuration"
 JWKS_TYPE = "application/jwk-set+json"
-
-
-class UnusableKey(Exception):
-    """A key file that cannot sign or check tokens."""
 
 
 class InvalidToken(Exception):
     """A token this cluster has not signed, or that is not valid now. The text says why and shows no token."""
 
 
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
 def _number(value: int, length: int = 0) -> str:
-    return _base64url(value.to_bytes(length or (value.bit_length() + 7) // 8, "big"))
-
-
-def algorithm_of(key: PublicKey) -> str:
-    """The signature algorithm a key is used with."""
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        if key.curve.name not in _CURVES:
-            raise UnusableKey(f"tokens cannot be signed with curve {key.curve.name}; use P-256, P-384 or P-521")
-        return _CURVES[key.curve.name][1]
-    return "RS256"
-
-
-def key_id(key: PublicKey) -> str:
-    """The `kid` of a key: the hash of its public half."""
-    data = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return _base64url(hashlib.sha256(data).digest())
+    return base64url(value.to_bytes(length or (value.bit_length() + 7) // 8, "big"))
 
 
 def jwk(key: PublicKey) -> dict[str, str]:
     """A public key as a JSON web key."""
     head = {"use": "sig", "kid": key_id(key), "alg": algorithm_of(key)}
     if isinstance(key, ec.EllipticCurvePublicKey):
-        curve, _, length = _CURVES[key.curve.name]
+        curve, _, length = CURVES[key.curve.name]
         numbers = key.public_numbers()
         return {**head, "kty": "EC", "crv": curve, "x": _number(numbers.x, length), "y": _number(numbers.y, length)}
     modulus = key.public_numbers()
@@ -83,7 +63,6 @@ class TokenKeys:
         self._signing = signing
         own = [signing.public_key()] if signing is not None else []
         self._public = {key_id(key): key for key in [*own, *verifying]}
-        self._own_id = key_id(own[0]) if own else ""
 
     @classmethod
     def load(cls, signing_file: str, verifying_files: Sequence[str] = ()) -> "TokenKeys":
@@ -109,8 +88,7 @@ class TokenKeys:
         """A signed token."""
         if self._signing is None:
             raise UnusableKey("no key to sign tokens with: start with --service-account-signing-key-file")
-        algorithm = algorithm_of(self._signing.public_key())
-        return jwt.encode(dict(claims), self._signing, algorithm, headers={"kid": self._own_id})
+        return sign(claims, self._signing)
 
     def verify(self, token: str) -> dict[str, Any]:
         """The claims of a token signed by one of our keys; expiry is checked by whoever reads them.
@@ -129,7 +107,7 @@ class TokenKeys:
             "verify_nbf": False,
             "verify_iat": False,
             "verify_aud": False,
-            "require": ["exp", "iss", "sub"],
+            "require": ["iss", "sub"],
         }
         for key in candidates:
             try:

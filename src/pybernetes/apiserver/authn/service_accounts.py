@@ -189,6 +189,8 @@ def _check_time(claims: dict[str, Any], issuers: Sequence[str], now: datetime) -
         raise InvalidToken("invalid bearer token")
     moment = now.timestamp()
     leeway = LEEWAY.total_seconds()
+    if not isinstance(claims.get("exp"), int | float):
+        raise InvalidToken("invalid bearer token")
     if moment > claims["exp"] + leeway:
         raise InvalidToken("service account token has expired")
     if moment < claims.get("nbf", 0) - leeway:

@@ -15,6 +15,7 @@ SERVICE = "kubernetes"
 PORT_NAME = "https"
 SERVICE_PORT = 443
 CA_CONFIG_MAP = "extension-apiserver-authentication"
+USAGE_MAP = "kube-apiserver-legacy-service-account-token-tracking"
 
 
 def namespaces() -> list[Json]:
@@ -114,6 +115,12 @@ def api_endpoint_slice(address: str, port: int) -> Json:
         "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
         "ports": [{"name": PORT_NAME, "port": port, "protocol": "TCP"}],
     }
+
+
+def token_tracking(today: str) -> Json:
+    """Since when the use of tokens in Secrets is noted."""
+    metadata = {"name": USAGE_MAP, "namespace": "kube-system"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"since": today}}
 
 
 def ca_config_map(client_ca: str, request_header: Json) -> Json:

@@ -59,6 +59,8 @@ class Settings:
     advertise_address: str
     port: int
     client_ca_file: str = ""
+    today: str = ""
+    """The date; empty: tokens in Secrets are not used."""
     request_header: Mapping[str, object] = dataclasses.field(default_factory=dict)
     """Of front proxies, as extension servers read it."""
 
@@ -200,6 +202,8 @@ def everything(settings: Settings) -> list[list[tuple[Document, Merge]]]:
     second += [(binding, merge_binding) for binding in bindings]
     second += [(row, keep) for row in objects.priority_classes()]
     second += _flow_control()
+    if settings.today:
+        second.append((objects.token_tracking(settings.today), keep))
     if settings.client_ca_file or settings.request_header:
         ca = Path(settings.client_ca_file).read_text(encoding="ascii") if settings.client_ca_file else ""
         second.append((objects.ca_config_map(ca, dict(settings.request_header)), replace_fields("data")))
