@@ -66,6 +66,21 @@ async def test_protobuf_has_no_strange_fields(api: FormClient, name: str) -> Non
     assert (answer.status, warned(answer.headers)) == (201, [])
 
 
+@pytest.mark.parametrize("name", STORED)
+async def test_versions_on_their_way_out_say_so_in_every_answer(api: FormClient, name: str) -> None:
+    resource = ROWS[name]
+    for answer in (
+        await api.send("GET", collection(resource)),
+        await api.send("POST", collection(resource), sample(resource), **DRY),
+        await api.send("GET", f"{collection(resource)}/absent"),
+    ):
+        assert farewells(answer.headers) == ([f'299 - "{resource.deprecation}"'] if resource.deprecation else [])
+
+
+def farewells(headers: Any) -> list[str]:
+    return [text for text in headers.getall("Warning", []) if " is deprecated in v1." in text]
+
+
 async def test_field_validation_has_three_values(api: FormClient) -> None:
     resource = ROWS["v1/configmaps"]
     answer = await api.send("POST", collection(resource), sample(resource), fieldValidation="Loud", **DRY)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from pybernetes.api.deprecations import WARNINGS
+
 if TYPE_CHECKING:
     from pybernetes.api.structural.kind import CustomKind
 
@@ -96,12 +98,6 @@ def built_in() -> tuple[Resource, ...]:
     return tuple(_resource(row, aliases) for row in data["resources"].values())
 
 
-_DEPRECATED: Mapping[tuple[str, str, str], str] = {
-    ("", "v1", "ComponentStatus"): "v1 ComponentStatus is deprecated in v1.19+",
-    ("", "v1", "Endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
-}
-
-
 def _resource(row: dict[str, Any], aliases: dict[tuple[str, str], str]) -> Resource:
     subresources = {
         name: Subresource(
@@ -129,7 +125,7 @@ def _resource(row: dict[str, Any], aliases: dict[tuple[str, str], str]) -> Resou
         type_alias=f"{aliases[(row['group'], row['version'])]}.{row['kind']}",
         subresources=subresources,
         enabled_by_default=row["defaultEnabled"],
-        deprecation=_DEPRECATED.get((row["group"], row["version"], row["kind"]), ""),
+        deprecation=WARNINGS.get((str(GroupVersion(row["group"], row["version"])), row["kind"]), ""),
     )
 
 
