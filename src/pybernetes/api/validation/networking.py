@@ -240,6 +240,9 @@ def service_cidr(errors: Errors, document: Json) -> None:
         errors.append(fe.invalid_value("spec.cidrs", cidrs, text))
     for index, cidr in enumerate(cidrs):
         add_invalid(errors, f"spec.cidrs[{index}]", cidr, names.cidr(cidr))
+    if len(cidrs) == 2 and (":" in cidrs[0]) == (":" in cidrs[1]):
+        text = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
+        errors.append(fe.invalid_value("spec.cidrs", cidrs, text))
 
 
 def service_cidr_update(errors: Errors, new: Json, old: Json) -> None:

@@ -229,16 +229,43 @@ def service_update(errors: Errors, new: Json, old: Json) -> None:
     service(errors, new)
     spec, stored = new.get("spec") or {}, old.get("spec") or {}
     if spec.get("type") in _WITH_CLUSTER_IP and stored.get("type") in _WITH_CLUSTER_IP:
-        ips, before = _ips(spec), _ips(stored)
-        if before and (not ips or ips[0] != before[0]):
-            errors.append(fe.invalid_value("spec.clusterIPs[0]", ips, NO_CHANGE))
-        families, old_families = spec.get("ipFamilies") or [], stored.get("ipFamilies") or []
-        if old_families and families and families[0] != old_families[0]:
-            errors.append(fe.invalid_value("spec.ipFamilies[0]", families, NO_CHANGE))
+        policy = spec.get("ipFamilyPolicy")
+        if not _ips(spec)[:1] == _ips(stored)[:1] == [_NONE]:
+            _kept_in_order(errors, "clusterIPs", "clusterIP", _ips(spec), _ips(stored), policy)
+        if not _is_free_form(spec) and not _is_free_form(stored):
+            families, old_families = spec.get("ipFamilies") or [], stored.get("ipFamilies") or []
+            _kept_in_order(errors, "ipFamilies", "ipFamily", families, old_families, policy)
     if spec.get("type") == "LoadBalancer" and stored.get("type") == "LoadBalancer":
         now, was = spec.get("loadBalancerClass"), stored.get("loadBalancerClass")
         if now != was:
             errors.append(fe.invalid_value("spec.loadBalancerClass", now, NO_CHANGE))
+
+
+def _kept_in_order(
+    errors: Errors, field: str, one: str, now: Sequence[str], before: Sequence[str], policy: str | None
+) -> None:
+    """Of one or two values the first stays; a second one may come, and go when the policy says SingleStack.
+
+    Follows: validateUpgradeDowngradeClusterIPs, validateUpgradeDowngradeIPFamilies.
+    """
+    if not before:
+        return
+    path = f"spec.{field}"
+    if not now:
+        errors.append(fe.invalid_value(f"{path}[0]", list(now), f"primary {one} can not be unset"))
+        return
+    checked = len(before) if len(now) == len(before) else 1
+    for index in range(checked):
+        if now[index] != before[index]:
+            errors.append(fe.invalid_value(f"{path}[{index}]", list(now), NO_CHANGE))
+    if len(now) < len(before) and policy != "SingleStack":
+        text = f"must be set to 'SingleStack' when releasing the secondary {one}"
+        errors.append(fe.invalid_value("spec.ipFamilyPolicy", policy, text))
+
+
+def _is_free_form(spec: Json) -> bool:
+    """Headless without selector: its families are its owner's affair."""
+    return spec.get("clusterIP") == _NONE and not spec.get("selector")
 
 
 def _ips(spec: Json) -> Sequence[str]:
