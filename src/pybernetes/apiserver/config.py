@@ -57,6 +57,10 @@ class Config:
     """CSV file of fixed tokens."""
     all_api_versions: bool = False
     """Serve alpha and beta versions, too: `--runtime-config=api/all=true`."""
+    encryption_provider_config: str = ""
+    """What is encrypted in the store, with which keys; empty: nothing."""
+    encryption_reload: bool = False
+    """Look every minute whether that file has changed."""
     request_timeout_seconds: float = 60.0
     audit_policy_file: str = ""
     """What is told of requests; empty: nothing."""

@@ -32,6 +32,9 @@ from pybernetes.apiserver.cache.watch_cache import WatchCache
 from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.context import Core
 from pybernetes.apiserver.discovery import Discovery
+from pybernetes.apiserver.encryption.config import UnusableEncryption
+from pybernetes.apiserver.encryption.config import load as load_encryption
+from pybernetes.apiserver.encryption.storage import EncryptedStorage, by_prefix
 from pybernetes.apiserver.extensions.owner import Owner
 from pybernetes.apiserver.flowcontrol import metrics as flow_metrics
 from pybernetes.apiserver.flowcontrol.fairness import Fairness
@@ -48,7 +51,7 @@ from pybernetes.apiserver.openapi.documents import OpenApi
 from pybernetes.apiserver.pipeline import Pipeline
 from pybernetes.apiserver.request import User
 from pybernetes.apiserver.resources.kubelets import Kubelets
-from pybernetes.apiserver.scheme import ROOT, Scheme
+from pybernetes.apiserver.scheme import ROOT, STORED_ELSEWHERE, Scheme, storage_prefix
 from pybernetes.apiserver.security import assemble
 from pybernetes.apiserver.store import ObjectStore
 from pybernetes.apiserver.watches import Watches
@@ -64,6 +67,8 @@ IDLE_SWEEPS = 6
 """A connection without a request for this many sweeps is closed: about three minutes, as upstream's clients expect."""
 RECEIVING_SWEEPS = 2
 """A request that has not come whole after this many sweeps loses its connection, as upstream's read deadline does."""
+RELOAD_SECONDS = 60.0
+"""How often the encryption configuration is read again. Follows: encryptionconfig/controller, once a minute."""
 DRAIN_SECONDS = 2.0
 """At stop, requests under way get this long."""
 
@@ -87,8 +92,14 @@ class ApiServer:
     def __init__(self, config: Config, storage: Storage, parts: Parts | None = None) -> None:
         parts = parts or Parts()
         self.config = config
-        self.storage = storage
         scheme = Scheme.built_in(all_versions=config.all_api_versions)
+        self._encrypted: EncryptedStorage | None = None
+        if config.encryption_provider_config:
+            prefixes = {served.prefix: (served.resource.group, served.resource.plural) for served in scheme}
+            prefixes |= {storage_prefix(*owner): owner for owner in STORED_ELSEWHERE.values()}
+            encryption = load_encryption(config.encryption_provider_config)
+            storage = self._encrypted = EncryptedStorage(storage, encryption, by_prefix(prefixes, ROOT))
+        self.storage = storage
         cache = WatchCache(storage, scheme)
         security = assemble(config, cache, parts.clock, parts.ids)
         self._ledger = Ledger(cache, parts.clock)
@@ -252,6 +263,8 @@ class ApiServer:
             self._tasks.append(asyncio.create_task(task, name=name))
         if self._audit_log is not None:
             self._tasks.append(asyncio.create_task(self._audit_log.run(), name="apiserver/audit-log"))
+        if self._encrypted is not None and self.config.encryption_reload:
+            self._tasks.append(asyncio.create_task(self._reload_keys(), name="apiserver/encryption"))
         self._loaded = True
 
     async def bootstrap(self) -> None:
@@ -355,6 +368,22 @@ class ApiServer:
                 await self.storage.compact(Revision(last))
                 log.info("compacted revision=%s", last)
             last = current
+
+    async def reload_encryption(self) -> None:
+        """Use the keys of the file as it is now; what cannot be used changes nothing."""
+        if self._encrypted is None:
+            return
+        try:
+            found = await asyncio.to_thread(load_encryption, self.config.encryption_provider_config)
+        except UnusableEncryption as error:
+            log.warning("encryption configuration not reloaded error=%s", error)
+        else:
+            self._encrypted.configure(found)
+
+    async def _reload_keys(self) -> None:
+        while True:
+            await self.core.clock.sleep(RELOAD_SECONDS)
+            await self.reload_encryption()
 
     async def _close_idle(self) -> None:
         while True:

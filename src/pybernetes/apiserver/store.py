@@ -16,6 +16,7 @@ from pybernetes.api.registry import Resource
 from pybernetes.apiserver.cache.objects import CachedObject, api_version_of, body_of
 from pybernetes.apiserver.cache.resource_cache import ResourceCache
 from pybernetes.apiserver.cache.watch_cache import WatchCache
+from pybernetes.apiserver.encryption.storage import EncryptedStorage
 from pybernetes.apiserver.request import Document
 from pybernetes.apiserver.resources import conversion
 from pybernetes.apiserver.scheme import Scheme, Served
@@ -96,6 +97,7 @@ class ObjectStore:
 
     def __init__(self, storage: Storage, cache: WatchCache, scheme: Scheme) -> None:
         self.storage = storage
+        self._is_stale = storage.is_stale if isinstance(storage, EncryptedStorage) else None
         self.cache = cache
         self.scheme = scheme
         self.after_delete: dict[str, Callable[[CachedObject], Awaitable[None]]] = {}
@@ -193,7 +195,7 @@ class ObjectStore:
         elif served.storage_version != served.resource.api_version:
             old = None
         value = self._encode(served, document)
-        if _same(value, current, document, old):
+        if _same(value, current, document, old) and not (self._is_stale is not None and self._is_stale(key)):
             return current
         self.cache.expect(key, value, document, old)
         try:
