@@ -1,7 +1,7 @@
 """Whole lists as bytes, kept until their collection changes: informers that start together ask for the same list.
 
 Only lists without selector, limit or token, of built-in kinds, as JSON. Pages are joined once and written as they are
-to everybody who asks before the next change.
+to everybody who asks before the next change; for those who take gzip they are also kept compressed.
 """
 
 from collections import OrderedDict
@@ -14,8 +14,8 @@ MAX_KEPT_BYTES: Final = 32 * 1024 * 1024
 MAX_LIST_BYTES: Final = 8 * 1024 * 1024
 """Longer lists are made anew each time: they would drive out all others."""
 
-Key = tuple[Served, str]
-"""Resource and namespace, empty for all."""
+Key = tuple[Served, str, str]
+"""Resource, namespace, empty for all, and how the bytes are coded: plainly, empty, or `gzip`."""
 
 
 class KeptLists:

@@ -5,7 +5,7 @@ from unit.apiserver.serving import config_map, serving
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = next(served for served in Scheme.built_in() if served.resource.plural == "pods")
-KEY = (PODS, "")
+KEY = (PODS, "", "")
 
 
 def test_a_list_is_kept_until_its_collection_changes() -> None:
@@ -19,11 +19,11 @@ def test_a_list_is_kept_until_its_collection_changes() -> None:
 def test_the_list_not_asked_for_longest_goes_first() -> None:
     kept = KeptLists(max_bytes=20)
     for namespace in ("a", "b"):
-        kept.put((PODS, namespace), 1, [b"x" * 10])
-    kept.get((PODS, "a"), 1)
-    kept.put((PODS, "c"), 1, [b"x" * 10])
-    assert kept.get((PODS, "b"), 1) is None
-    assert kept.get((PODS, "a"), 1)
+        kept.put((PODS, namespace, ""), 1, [b"x" * 10])
+    kept.get((PODS, "a", ""), 1)
+    kept.put((PODS, "c", ""), 1, [b"x" * 10])
+    assert kept.get((PODS, "b", ""), 1) is None
+    assert kept.get((PODS, "a", ""), 1)
     assert kept.statistics() == {"lists": 2, "bytes": 20, "max_bytes": 20}
 
 

@@ -21,10 +21,11 @@ from pybernetes.apiserver.cache.selection import Selection
 from pybernetes.apiserver.context import Context
 from pybernetes.apiserver.form_choice import check_shape
 from pybernetes.apiserver.forms import ListMeta, ObjectForm
-from pybernetes.apiserver.handlers.output import encoded
+from pybernetes.apiserver.handlers.output import GZIP_THRESHOLD_BYTES, GZIPPED, encoded, gzipped_json
 from pybernetes.apiserver.handlers.selections import selection_of
 from pybernetes.apiserver.handlers.versions import check_not_future, list_version, wait_until
-from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.http import gzip_parts
+from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.http.negotiation import Output
 from pybernetes.apiserver.scheme import Served
 from pybernetes.apiserver.store import from_entry
@@ -177,12 +178,20 @@ def _whole(context: Context, selection: Selection, cache: ResourceCache, revisio
     form = context.core.forms.of(served, output, context.query("includeObject"))
     if type(form) is not ObjectForm:
         return _answer(context, selection, cache.select(selection.namespace), revision, "")
-    kept, key = context.core.forms.lists, (served, selection.namespace)
+    kept, key = context.core.forms.lists, (served, selection.namespace, "")
     items = kept.get(key, cache.changed_at)
     if items is None:
         items = form.items(cache.select(selection.namespace))
         kept.put(key, cache.changed_at, items)
-    return encoded(context, form.framed(items, ListMeta(str(revision))), output)
+    framed = form.framed(items, ListMeta(str(revision)))
+    if not gzipped_json(context, output) or sum(map(len, items)) <= GZIP_THRESHOLD_BYTES:
+        return encoded(context, framed, output)
+    zipped_key = (served, selection.namespace, "gzip")
+    zipped = kept.get(zipped_key, cache.changed_at)
+    if zipped is None:
+        zipped = [gzip_parts.part(items)]
+        kept.put(zipped_key, cache.changed_at, zipped)
+    return Response(gzip_parts.body(framed[0], items, zipped[0], framed[-1]), 200, output.media_type, GZIPPED)
 
 
 def _next(objects: Sequence[CachedObject], revision: int) -> str:

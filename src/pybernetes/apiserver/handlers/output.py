@@ -24,6 +24,7 @@ GZIP_THRESHOLD_BYTES = 128 * 1024
 GZIP_LEVEL = 1
 _GZIP_WINDOW = 31
 """zlib's window bits for the gzip format."""
+GZIPPED = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
 _BROWSERS = ("curl/", "Wget/", "Mozilla/5.0")
 
 
@@ -38,6 +39,11 @@ def wants_pretty(context: Context, output: Output) -> bool:
 def accepts_gzip(context: Context) -> bool:
     accepted = context.request.headers.get("accept-encoding")
     return accepted is not None and any(part.partition(";")[0].strip() == "gzip" for part in accepted.split(","))
+
+
+def gzipped_json(context: Context, output: Output) -> bool:
+    """Whether a long answer goes out compressed, and is otherwise just what lies in the cache."""
+    return output.media_type == JSON and accepts_gzip(context) and not wants_pretty(context, output)
 
 
 def object_answer(context: Context, obj: CachedObject, status: int = 200, output: Output | None = None) -> Response:
@@ -92,7 +98,7 @@ def encoded(context: Context, data: bytes | Sequence[bytes], output: Output, sta
             _gzip([data] if isinstance(data, bytes) else data),
             status,
             output.media_type,
-            (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")),
+            GZIPPED,
         )
     return Response(data, status, output.media_type)
 
