@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pybernetes.api import core_v1, meta_v1
 from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.inprocess import InProcessClient
+from pybernetes.apiserver.request import User
 from pybernetes.apiserver.server import ApiServer
 from pybernetes.controllers.manager import Manager
 from pybernetes.controllers.options import Options
@@ -22,6 +23,7 @@ from pybernetes.effects import Chance, SystemClock
 from pybernetes.storage.memory import open_memory
 
 CLOCK = SystemClock()
+CONTROLLER_MANAGER = User("system:kube-controller-manager", groups=("system:authenticated",))
 
 
 @asynccontextmanager
@@ -37,7 +39,7 @@ async def cluster(directory: Path) -> AsyncIterator[InProcessClient]:
         options = Options(
             controllers=("serviceaccount-token-controller",), service_account_private_key=pem, root_ca="CA"
         )
-        task = asyncio.create_task(Manager(client, CLOCK, Chance(1), options).run())
+        task = asyncio.create_task(Manager(server.client(CONTROLLER_MANAGER), CLOCK, Chance(1), options).run())
         await client.create(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="web", namespace="default")))
         yield client
         task.cancel()

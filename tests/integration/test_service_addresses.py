@@ -9,6 +9,7 @@ import pytest
 from pybernetes.api import core_v1, events_v1, meta_v1, networking_v1
 from pybernetes.apiserver.config import Config
 from pybernetes.apiserver.inprocess import InProcessClient
+from pybernetes.apiserver.request import User
 from pybernetes.apiserver.server import ApiServer
 from pybernetes.controllers.manager import Manager
 from pybernetes.controllers.options import Options
@@ -17,6 +18,7 @@ from pybernetes.machinery.errors import Invalid
 from pybernetes.storage.memory import open_memory
 
 CLOCK = SystemClock()
+CONTROLLER_MANAGER = User("system:kube-controller-manager", groups=("system:authenticated",))
 DUAL = "10.96.0.0/16,fd00:10:96::/112"
 
 
@@ -26,7 +28,7 @@ async def cluster(service_cidr: str = DUAL) -> AsyncIterator[InProcessClient]:
     async with ApiServer(Config(service_cidr=service_cidr, port=0), storage) as server:
         client = server.client()
         options = Options(controllers=("service-cidr-controller",))
-        task = asyncio.create_task(Manager(client, CLOCK, Chance(1), options).run())
+        task = asyncio.create_task(Manager(server.client(CONTROLLER_MANAGER), CLOCK, Chance(1), options).run())
         yield client
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
