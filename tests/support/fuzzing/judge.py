@@ -19,7 +19,7 @@ SLOW_SECONDS = 5.0
 """Arbitrary, and far above what any answer takes on a machine that is busy with other work."""
 UNTYPED_APPLY = "failed to create typed patch object"
 """Upstream answers 500 without a reason when a declaration does not fit the schema, and so do we."""
-UPSTREAM_500 = ("requested impersonation without", "unable to find")
+UPSTREAM_500 = ("requested impersonation without", "unable to find", "failed to allocate a serviceIP: range is full")
 NOT_OURS = frozenset({502, 503, 504})
 """Somebody else (a node, a proxied server, the future) did not answer."""
 
