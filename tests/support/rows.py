@@ -40,7 +40,7 @@ def sample(resource: Resource) -> Json:
     return found
 
 
-CHANGED_AT_ONCE = {"CustomResourceDefinition": 2, "APIService": 1, "ResourceQuota": 1}
+CHANGED_AT_ONCE = {"CustomResourceDefinition": 2, "APIService": 1, "ResourceQuota": 1, "FlowSchema": 1}
 """Kinds whose status the server itself writes as soon as they are there: how many conditions, or limits, it tells."""
 LOOKS, PAUSE_SECONDS = 100, 0.02
 CLOCK = SystemClock()
