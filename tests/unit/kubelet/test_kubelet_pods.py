@@ -219,7 +219,7 @@ async def test_a_dead_sandbox_is_replaced_and_its_init_containers_run_again(node
     first = node.status().podIP
     node.runtime.kill_sandbox(next(iter(node.runtime.sandboxes)))
     await node.until(lambda: node.runtime.count("run_pod_sandbox") == 2)
-    await node.until(lambda: any(one.metadata.name == "init" for one in node.runtime.containers.values()))
+    await node.until(lambda: node.runtime.running("init"))
     node.runtime.exit(node.runtime.container("init").id)
     await node.until(node.is_ready)
     assert node.status().podIP != first

@@ -88,6 +88,11 @@ class FakeRuntime:
         self._tell("/tasks/exit", sandbox_id)
         self._tell("/tasks/delete", sandbox_id)
 
+    def running(self, name: str) -> bool:
+        """Whether a container of that name runs."""
+        found = self.containers.values()
+        return any(one.metadata.name == name and one.state == api.CONTAINER_RUNNING for one in found)
+
     def container(self, name: str, *, running: bool = True) -> api.ContainerStatus:
         """The newest container of that name in a running (or any) state."""
         found = [
